@@ -1,0 +1,210 @@
+// The stage table: everything in which one deployment differs from another, as data.
+// Constructs read it; nothing else decides by a stage's name.
+import { z } from 'zod'
+
+/** A number of seconds from 0 to 900, the longest delivery delay that SQS knows (SendMessage, DelaySeconds). */
+const delaySeconds = z
+  .string()
+  .transform((text, context) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (Number.isInteger(value) && value >= 0 && value <= 900) return value
+    context.addIssue({
+      code: 'custom',
+      message: `expected whole seconds from 0 to 900, because SQS delays by whole seconds up to 15 minutes; got "${text}"`,
+    })
+    return z.NEVER
+  })
+
+const positiveInteger = (maximum: number) =>
+  z.string().transform((text, context) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (Number.isInteger(value) && value >= 1 && value <= maximum) return value
+    context.addIssue({
+      code: 'custom',
+      message: `expected a whole number from 1 to ${maximum}; got "${text}"`,
+    })
+    return z.NEVER
+  })
+
+const settingsSchema = z.object({
+  MAX_DOCUMENT_SIZE_MB: positiveInteger(1024).prefault('10'),
+  VERIFICATION_DELAY_SECONDS: delaySeconds.prefault('3'),
+  MAX_CONCURRENT_GENERATIONS: positiveInteger(10_000).prefault('50'),
+  KAFKA_BOOTSTRAP_SERVERS: z
+    .string()
+    .regex(/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, 'expected host:port, several separated by commas')
+    .prefault('127.0.0.1:19092'),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'expected a URL that begins with postgresql://')
+    .prefault('postgresql://127.0.0.1:15432/wallets'),
+})
+
+/** What a deployer may set in the environment; defaults filled in. */
+export type Settings = {
+  /** Upper bound of a decoded document, in MiB. */
+  readonly maxDocumentSizeMb: number
+  readonly verificationDelaySeconds: number
+  /** Upper bound of concurrent invocations of the wallet function. */
+  readonly maxConcurrentGenerations: number
+  readonly kafkaBootstrapServers: readonly string[]
+  readonly databaseUrl: string
+}
+
+/** A setting that cannot be used. The message names each one, what was expected and what was got. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError'
+}
+
+/**
+ * Reads the settings of a deployment from the environment. An empty variable counts as absent.
+ *
+ * @throws {SettingsError} when one is malformed, or when `MNEMONIC` is set.
+ */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+  if (environment.MNEMONIC !== undefined) {
+    throw new SettingsError(
+      'MNEMONIC is refused: an environment variable is readable by every child process and ends up in shell histories and crash dumps. ' +
+        'Unset it. To start a local stack with a mnemonic of your own, write it to a file that only you can read and give --mnemonic-file FILE.',
+    )
+  }
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const parsed = settingsSchema.safeParse(given)
+  if (!parsed.success) {
+    throw new SettingsError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'))
+  }
+  return {
+    maxDocumentSizeMb: parsed.data.MAX_DOCUMENT_SIZE_MB,
+    verificationDelaySeconds: parsed.data.VERIFICATION_DELAY_SECONDS,
+    maxConcurrentGenerations: parsed.data.MAX_CONCURRENT_GENERATIONS,
+    kafkaBootstrapServers: parsed.data.KAFKA_BOOTSTRAP_SERVERS.split(','),
+    databaseUrl: parsed.data.DATABASE_URL,
+  }
+}
+
+/** One Kafka topic, as it is created on MSK and locally. */
+export type Topic = {
+  readonly name: string
+  readonly partitions: number
+  readonly retentionHours: number
+}
+
+/**
+ * How Kafka records reach the wallet function: the settings of Lambda's event source mapping for Kafka.
+ * One object feeds both the mapping on AWS and the trigger that stands in for it locally.
+ */
+export type WalletTrigger = {
+  readonly topic: string
+  readonly consumerGroupId: string
+  /** Records in one invocation at most. */
+  readonly batchSize: number
+  /** How long to gather a batch that is not full. */
+  readonly maximumBatchingWindowSeconds: number
+  /** How often a failing batch is tried again before its records go to the destination. */
+  readonly maximumRetryAttempts: number
+  readonly maximumRecordAgeSeconds: number
+  readonly bisectBatchOnFunctionError: boolean
+  /** Invocations at once, at most; never more than the topic has partitions. */
+  readonly maximumConcurrency: number
+  /** Kafka topic that receives what could not be processed. */
+  readonly onFailureTopic: string
+}
+
+/** Kafka and Postgres that exist already, at addresses; later stages deploy their own. */
+type ExternalKafka = { readonly kind: 'external'; readonly bootstrapServers: readonly string[] }
+type ExternalDatabase = {
+  readonly kind: 'external'
+  readonly host: string
+  readonly port: number
+  readonly name: string
+}
+
+/** One row of the stage table. */
+export type Stage = {
+  readonly name: 'local'
+  readonly account: string
+  readonly region: string
+  readonly architecture: 'x86_64' | 'arm64'
+  readonly kafka: ExternalKafka
+  readonly database: ExternalDatabase
+  readonly topics: {
+    readonly userVerified: Topic
+    readonly userVerifiedDeadLetter: Topic
+    readonly walletCreated: Topic
+  }
+  readonly walletTrigger: WalletTrigger
+  readonly maxDocumentSizeMb: number
+  readonly verificationDelaySeconds: number
+  /** Messages that one verification invocation takes, and how many of them run at once. */
+  readonly verificationBatchSize: number
+  readonly verificationMaximumConcurrency: number
+  /** Whether a function may make the mnemonic. Everywhere but in `local` that is a ceremony of people. */
+  readonly provisionsRoot: boolean
+  /** Whether the wallet function checks the root commitment against the vault's own record or the table. */
+  readonly acceptsPublicMnemonics: boolean
+  /** Requires TLS in bucket and queue policies: off where the emulator speaks plain http on loopback. */
+  readonly enforcesTls: boolean
+  /** Requires the encryption context in key policies: off where the emulator never presents it. */
+  readonly requiresEncryptionContext: boolean
+  /** Whether stateful resources are kept when a stack is deleted. */
+  readonly keepsData: boolean
+}
+
+const partitions = 6
+
+function localStage(settings: Settings): Stage {
+  const database = new URL(settings.databaseUrl)
+  const userVerified = { name: 'user.verified', partitions, retentionHours: 7 * 24 }
+  return {
+    name: 'local',
+    account: '000000000000',
+    region: 'us-east-1',
+    architecture: process.arch === 'arm64' ? 'arm64' : 'x86_64',
+    kafka: { kind: 'external', bootstrapServers: settings.kafkaBootstrapServers },
+    database: {
+      kind: 'external',
+      host: database.hostname,
+      port: Number(database.port || 5432),
+      name: database.pathname.slice(1) || 'wallets',
+    },
+    topics: {
+      userVerified,
+      userVerifiedDeadLetter: { name: 'user.verified.dead-letter', partitions: 1, retentionHours: 14 * 24 },
+      walletCreated: { name: 'wallet.created', partitions, retentionHours: 7 * 24 },
+    },
+    walletTrigger: {
+      topic: userVerified.name,
+      consumerGroupId: 'wallet',
+      batchSize: 100,
+      maximumBatchingWindowSeconds: 0,
+      maximumRetryAttempts: 5,
+      maximumRecordAgeSeconds: 24 * 3600,
+      bisectBatchOnFunctionError: true,
+      maximumConcurrency: Math.min(settings.maxConcurrentGenerations, userVerified.partitions),
+      onFailureTopic: 'user.verified.dead-letter',
+    },
+    maxDocumentSizeMb: settings.maxDocumentSizeMb,
+    verificationDelaySeconds: settings.verificationDelaySeconds,
+    verificationBatchSize: 5,
+    verificationMaximumConcurrency: 2,
+    provisionsRoot: true,
+    acceptsPublicMnemonics: true,
+    enforcesTls: false,
+    requiresEncryptionContext: false,
+    keepsData: false,
+  }
+}
+
+const stages = { local: localStage } as const
+
+/**
+ * The stage of that name.
+ *
+ * @throws {SettingsError} when there is none.
+ */
+export function findStage(name: string, settings: Settings): Stage {
+  if (!Object.hasOwn(stages, name)) {
+    throw new SettingsError(`expected a stage of ${Object.keys(stages).join(', ')}; got "${name}"`)
+  }
+  return stages[name as keyof typeof stages](settings)
+}
