@@ -140,6 +140,11 @@ export type Stage = {
   readonly verificationMaximumConcurrency: number
   /** Whether a function may make the mnemonic. Everywhere but in `local` that is a ceremony of people. */
   readonly provisionsRoot: boolean
+  /**
+   * Whether the account itself may also make data keys under the vault's key, as `npm start -- --mnemonic-file` does
+   * with the deployer's credentials. Never more than wrapping: opening stays with the wallet function.
+   */
+  readonly accountWrapsRoot: boolean
   /** Whether the wallet function checks the root commitment against the vault's own record or the table. */
   readonly acceptsPublicMnemonics: boolean
   /** Requires TLS in bucket and queue policies: off where the emulator speaks plain http on loopback. */
@@ -188,6 +193,7 @@ function localStage(settings: Settings): Stage {
     verificationBatchSize: 5,
     verificationMaximumConcurrency: 2,
     provisionsRoot: true,
+    accountWrapsRoot: true,
     acceptsPublicMnemonics: true,
     enforcesTls: false,
     requiresEncryptionContext: false,

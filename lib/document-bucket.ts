@@ -1,0 +1,142 @@
+// Where documents arrive, and the queue that says so. What a document is, and what becomes of it, is not known here.
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3'
+import { Queue, QueueEncryption, QueuePolicy } from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+import type { FunctionIdentity } from './function-identity.ts'
+import { pinLogicalId } from './logical-id.ts'
+import type { Stage } from './stage.ts'
+
+/** Key prefix of documents that wait for their inspection. */
+const incoming = 'incoming/'
+
+export interface DocumentBucketProps {
+  readonly stage: Stage
+}
+
+/** The bucket, the verification queue that every new object is announced on, and the queue for what failed for good. */
+export class DocumentBucket extends Construct {
+  readonly bucket: Bucket
+  readonly queue: Queue
+  readonly deadLetterQueue: Queue
+  /** How long the function that consumes the queue may take for a batch. */
+  readonly consumerTimeout = Duration.seconds(25)
+
+  constructor(scope: Construct, id: string, props: DocumentBucketProps) {
+    super(scope, id)
+    const { stage } = props
+    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY
+
+    const queueDefaults = {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: stage.enforcesTls,
+      removalPolicy,
+    }
+    this.deadLetterQueue = new Queue(this, 'DeadLetterQueue', { ...queueDefaults, retentionPeriod: Duration.days(14) })
+    this.queue = new Queue(this, 'Queue', {
+      ...queueDefaults,
+      deliveryDelay: Duration.seconds(stage.verificationDelaySeconds),
+      // Six times the consumer's timeout, as AWS advises, so that a batch is not handed out again while it is worked on.
+      // It is also the pause before a retry, so the consumer's timeout is kept short.
+      visibilityTimeout: Duration.seconds(6 * this.consumerTimeout.toSeconds()),
+      // A message keeps its age when it moves: shorter than the dead-letter queue's, so that people have the difference.
+      retentionPeriod: Duration.days(4),
+      // 24 times 150 s: an outage of Kafka or Postgres of an hour is outlived without anybody's help. The price is that
+      // a message which can never succeed is tried 24 times, which costs cents and blocks nobody.
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: 24 },
+    })
+
+    pinLogicalId(this.queue, 'VerificationQueue')
+    pinLogicalId(this.deadLetterQueue, 'VerificationDeadLetterQueue')
+
+    // S3 checks that it may send when the bucket is made, so the policy comes first and cannot refer to the bucket:
+    // hence a name of our own. Bucket names are shared by the whole world, hence account and region in it.
+    const bucketName = `verified-wallets-${stage.name}-documents-${stage.account}-${stage.region}`
+    const bucketArn = Stack.of(this).formatArn({
+      service: 's3',
+      region: '',
+      account: '',
+      resource: bucketName,
+    })
+    const queuePolicy = new QueuePolicy(this, 'QueuePolicy', { queues: [this.queue] })
+    queuePolicy.document.addStatements(
+      new PolicyStatement({
+        sid: 'AnnounceDocuments',
+        effect: Effect.ALLOW,
+        principals: [new ServicePrincipal('s3.amazonaws.com')],
+        actions: ['sqs:SendMessage'],
+        resources: [this.queue.queueArn],
+        conditions: {
+          ArnEquals: { 'aws:SourceArn': bucketArn },
+          StringEquals: { 'aws:SourceAccount': stage.account },
+        },
+      }),
+    )
+
+    this.bucket = new Bucket(this, 'Bucket', {
+      bucketName,
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: stage.enforcesTls,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      removalPolicy,
+      lifecycleRules: [
+        {
+          id: 'forget-incoming',
+          prefix: incoming,
+          // Longer than any message can live in the two queues, so a message never outlives its document.
+          expiration: Duration.days(15),
+          abortIncompleteMultipartUploadAfter: Duration.days(1),
+        },
+      ],
+    })
+    pinLogicalId(this.bucket, 'DocumentBucket')
+    // By the bucket's own property: CDK's notifications are a custom resource with rights over every bucket.
+    const resource = this.bucket.node.defaultChild as CfnBucket
+    resource.notificationConfiguration = {
+      queueConfigurations: [
+        {
+          event: 's3:ObjectCreated:*',
+          queue: this.queue.queueArn,
+          filter: { s3Key: { rules: [{ name: 'prefix', value: incoming }] } },
+        },
+      ],
+    }
+    resource.node.addDependency(queuePolicy)
+  }
+
+  /** Lets a function put documents. */
+  grantPut(identity: FunctionIdentity): { DOCUMENT_BUCKET: string } {
+    identity.allow({
+      sid: 'PutDocuments',
+      actions: ['s3:PutObject'],
+      resources: [this.bucket.arnForObjects(`${incoming}*`)],
+    })
+    return { DOCUMENT_BUCKET: this.bucket.bucketName }
+  }
+
+  /** Lets a function get documents, and be told 404 of one that is not there: without the list, S3 answers 403. */
+  grantGet(identity: FunctionIdentity): { DOCUMENT_BUCKET: string } {
+    identity.allow({
+      sid: 'GetDocuments',
+      actions: ['s3:GetObject'],
+      resources: [this.bucket.arnForObjects(`${incoming}*`)],
+    })
+    identity.allow({
+      sid: 'TellMissingDocuments',
+      actions: ['s3:ListBucket'],
+      resources: [this.bucket.bucketArn],
+    })
+    return { DOCUMENT_BUCKET: this.bucket.bucketName }
+  }
+
+  /** Lets Lambda take messages of the verification queue in a function's name. */
+  grantConsume(identity: FunctionIdentity): void {
+    identity.allow({
+      sid: 'ConsumeVerificationQueue',
+      actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
+      resources: [this.queue.queueArn],
+    })
+  }
+}

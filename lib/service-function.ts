@@ -1,0 +1,67 @@
+// A Lambda function of this service: runtime, log group, identity, and an environment checked against its schema.
+import { Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { Architecture, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda'
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+import type { FunctionIdentity } from './function-identity.ts'
+import type { Stage } from './stage.ts'
+
+export interface ServiceFunctionProps<Environment extends Record<string, string>> {
+  readonly stage: Stage
+  readonly identity: FunctionIdentity
+  /** Folder of the bundle: `main.mjs` and what it loads at run time. */
+  readonly bundle: string
+  readonly description: string
+  /** Every variable of the function's schema; one that is missing does not compile. */
+  readonly environment: Environment
+  /** MiB; Lambda gives CPU in proportion, one full core at 1769. */
+  readonly memorySize: number
+  readonly timeout: Duration
+}
+
+/** One function. Its rights are those of its identity, and writing to its own log group. */
+export class ServiceFunction<Environment extends Record<string, string>> extends Construct {
+  readonly function: LambdaFunction
+  readonly timeout: Duration
+
+  constructor(scope: Construct, id: string, props: ServiceFunctionProps<Environment>) {
+    super(scope, id)
+    const { stage, identity } = props
+    this.timeout = props.timeout
+
+    // A month: long enough to look into a complaint, short enough for lines that name users.
+    const logGroup = new LogGroup(this, 'Logs', {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    })
+    identity.allow({
+      sid: 'WriteOwnLogs',
+      actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+      resources: [logGroup.logGroupArn],
+    })
+
+    this.function = new LambdaFunction(this, 'Function', {
+      description: props.description,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: stage.architecture === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,
+      code: Code.fromAsset(props.bundle),
+      handler: 'main.handler',
+      role: identity.role,
+      logGroup,
+      environment: props.environment,
+      memorySize: props.memorySize,
+      timeout: props.timeout,
+    })
+    this.function.node.addDependency(identity.policy)
+  }
+
+  /** Lets another function invoke this one. Returns its name. */
+  grantInvoke(identity: FunctionIdentity): string {
+    identity.allow({
+      sid: `Invoke${this.node.id}`,
+      actions: ['lambda:InvokeFunction'],
+      resources: [this.function.functionArn],
+    })
+    return this.function.functionName
+  }
+}

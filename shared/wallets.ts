@@ -1,0 +1,54 @@
+// The SQL of wallet.wallets that more than one function runs. Who issues an address is functions/wallet alone.
+import type { Sql } from './database.ts'
+import type { AddressType, Network, Wallet } from './model.ts'
+
+const columns = (sql: Sql) => sql`
+  user_id as "userId", network, address_type as "addressType", keyring_id as "keyringId",
+  account_index as "accountIndex", derivation_path as "derivationPath", address, request_id as "requestId",
+  created_at as "createdAt"`
+
+/** All wallets of a user, oldest first; empty when there is none. */
+export async function findWallets(sql: Sql, userId: string): Promise<readonly Wallet[]> {
+  return await sql<Wallet[]>`
+    select ${columns(sql)} from wallet.wallets where user_id = ${userId} order by created_at, network, address_type`
+}
+
+/** The wallet of a user for one network and address type, of the newest keyring; undefined when there is none. */
+export async function findWallet(
+  sql: Sql,
+  userId: string,
+  network: Network,
+  addressType: AddressType,
+): Promise<Wallet | undefined> {
+  const [wallet] = await sql<Wallet[]>`
+    select ${columns(sql)} from wallet.wallets
+    where user_id = ${userId} and network = ${network} and address_type = ${addressType}
+    order by keyring_id desc
+    limit 1`
+  return wallet
+}
+
+/** Issued wallets that were not announced; oldest first. Locked, those of others skipped. */
+export async function lockUnannouncedWallets(sql: Sql, limit: number): Promise<readonly Wallet[]> {
+  return await sql<Wallet[]>`
+    select ${columns(sql)} from wallet.wallets
+    where announced_at is null
+    order by created_at
+    limit ${limit}
+    for update skip locked`
+}
+
+/** Notes that `wallet.created` of these wallets is on Kafka. */
+export async function markWalletsAnnounced(sql: Sql, wallets: readonly Wallet[], now: Date): Promise<void> {
+  await sql`
+    update wallet.wallets set announced_at = ${now}
+    from unnest(
+      ${wallets.map((wallet) => wallet.userId)}::text[],
+      ${wallets.map((wallet) => wallet.network)}::text[],
+      ${wallets.map((wallet) => wallet.addressType)}::text[],
+      ${wallets.map((wallet) => wallet.keyringId)}::integer[]
+    ) as announced (user_id, network, address_type, keyring_id)
+    where wallets.user_id = announced.user_id and wallets.network = announced.network
+      and wallets.address_type = announced.address_type and wallets.keyring_id = announced.keyring_id
+      and wallets.announced_at is null`
+}
