@@ -107,7 +107,7 @@ export function readOutcome(result: InvocationResult, records: readonly KafkaRec
     return { kind: 'function-error', error: nameError(result) }
   }
   const answer = parseJson(result.payload)
-  if (answer === null || answer === '') return { kind: 'succeeded' }
+  if (answer === null) return { kind: 'succeeded' }
   if (!isObject(answer)) return malformed('expected an object')
   const failures = answer.batchItemFailures
   if (failures === undefined || failures === null) return { kind: 'succeeded' }

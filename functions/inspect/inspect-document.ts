@@ -90,7 +90,7 @@ function checkPngChunks(bytes: Uint8Array): readonly Finding[] {
 
 async function checkPixels(bytes: Uint8Array): Promise<readonly Finding[]> {
   try {
-    const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata()
+    const { width, height } = await sharp(bytes, { }).metadata()
     if (width * height > maximumPixels) return ['too_many_pixels']
     await decode(bytes, height)
     return []

@@ -1,0 +1,60 @@
+// The use case of POST /verify: an upload becomes a row, then an object. What it means is decided by others.
+import { createHash } from 'node:crypto'
+import { RequestError } from '../../shared/errors.ts'
+import type { AddressType, Network, Verification } from '../../shared/model.ts'
+import type { Upload } from '../../shared/verifications.ts'
+
+export type ReceiveDocumentPorts = {
+  readonly registerUpload: (upload: Upload) => Promise<Verification>
+  /** Puts the object unless it is there. */
+  readonly putDocument: (verification: Verification, document: Uint8Array) => Promise<void>
+  readonly newId: () => string
+  readonly now: () => Date
+}
+
+export type DocumentRequest = {
+  readonly userId: string
+  readonly network: Network
+  readonly addressType: AddressType
+  readonly document: Uint8Array
+  readonly requestId: string
+}
+
+// ITU-T T.81 B.1.1.3 (SOI, then a marker); PNG third edition 5.2; ISO 32000-1 7.5.2.
+const signatures: readonly Uint8Array[] = [
+  Uint8Array.of(0xff, 0xd8, 0xff),
+  Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
+  Buffer.from('%PDF-'),
+]
+
+function checkSignature(document: Uint8Array): void {
+  if (signatures.some((signature) => Buffer.compare(signature, document.subarray(0, signature.length)) === 0)) return
+  throw new RequestError(
+    415,
+    'unsupported_document_type',
+    'expected a JPG, PNG or PDF document, told by its first bytes; got something else',
+  )
+}
+
+/**
+ * Takes a document in. Row first, then object: whatever crashes in between, the client's repetition heals it, and
+ * verification always finds a row.
+ *
+ * @returns the verification that answers this upload
+ * @throws {RequestError} 415 when the first bytes are those of no known type
+ * @throws {UnavailableError} when Postgres or S3 is away
+ */
+export async function receiveDocument(ports: ReceiveDocumentPorts, request: DocumentRequest): Promise<Verification> {
+  checkSignature(request.document)
+  const verification = await ports.registerUpload({
+    id: ports.newId(),
+    userId: request.userId,
+    network: request.network,
+    addressType: request.addressType,
+    documentSha256: createHash('sha256').update(request.document).digest(),
+    requestId: request.requestId,
+    now: ports.now(),
+  })
+  if (verification.status === 'pending') await ports.putDocument(verification, request.document)
+  return verification
+}

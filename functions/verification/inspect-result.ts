@@ -1,0 +1,42 @@
+// Reads what Lambda answers for an invocation of inspect: an answer, a crash, or a function that never began.
+import * as z from 'zod'
+import { UnavailableError } from '../../shared/errors.ts'
+import type { InspectAnswer } from './verify-documents.ts'
+
+const reasonSchema = z.object({ code: z.string(), message: z.string(), retry: z.boolean() })
+const answerSchema = z.union([
+  z.object({ outcome: z.enum(['absent', 'unreadable']) }),
+  z.object({ outcome: z.literal('inspected'), sha256: z.string(), verdict: z.literal('passed') }),
+  z.object({
+    outcome: z.literal('inspected'),
+    sha256: z.string(),
+    verdict: z.literal('rejected'),
+    reasons: z.array(reasonSchema).min(1),
+  }),
+])
+const errorSchema = z.object({ errorType: z.string().default(''), errorMessage: z.string().default('') })
+
+/** Error types with which Lambda says that the handler did not begin, so that no document was opened. */
+const neverBegan = /^Runtime\.(ImportModuleError|UserCodeSyntaxError|HandlerNotFound|MalformedHandlerName|InvalidEntrypoint)/
+
+/**
+ * @param functionError the `FunctionError` of the Invoke answer; undefined when the function returned
+ * @param payload the answer's payload, as text
+ * @throws {UnavailableError} when the function is broken, or answers what nobody understands: no verdict on a document
+ */
+export function readInspectResult(functionError: string | undefined, payload: string): InspectAnswer {
+  let json: unknown
+  try {
+    json = JSON.parse(payload)
+  } catch (error) {
+    throw new UnavailableError('inspection', 'expected JSON from inspect; got something else', { cause: error })
+  }
+  if (functionError !== undefined) {
+    const { errorType } = errorSchema.catch({ errorType: '', errorMessage: '' }).parse(json)
+    if (!neverBegan.test(errorType)) return { outcome: 'crashed' }
+    throw new UnavailableError('inspection', `inspect does not start: ${errorType}`)
+  }
+  const answer = answerSchema.safeParse(json)
+  if (answer.success) return answer.data
+  throw new UnavailableError('inspection', 'expected an answer of inspect; got another shape')
+}

@@ -1,0 +1,125 @@
+// The use case of the verification queue: verdict committed, then published, then noted, and only then acknowledged.
+import { UnavailableError } from '../../shared/errors.ts'
+import { toUserVerified } from '../../shared/events.ts'
+import { type Publish, toPublication } from '../../shared/kafka.ts'
+import type { Log } from '../../shared/log.ts'
+import { parseDocumentKey, type Reason, type Verification } from '../../shared/model.ts'
+import type { Verdict } from '../../shared/verifications.ts'
+
+/** What inspect answered; `crashed`: it ended without an answer after it had begun. */
+export type InspectAnswer =
+  | { readonly outcome: 'absent' }
+  | { readonly outcome: 'unreadable' }
+  | { readonly outcome: 'crashed' }
+  | { readonly outcome: 'inspected'; readonly sha256: string; readonly verdict: 'passed' }
+  | {
+      readonly outcome: 'inspected'
+      readonly sha256: string
+      readonly verdict: 'rejected'
+      readonly reasons: readonly Reason[]
+    }
+
+export type VerifyDocumentsPorts = {
+  readonly log: Log
+  readonly now: () => Date
+  readonly topic: string
+  readonly beginInspection: (id: string, attempt: number) => Promise<Verification | undefined>
+  readonly findVerification: (id: string) => Promise<Verification | undefined>
+  readonly commitVerdict: (id: string, attempt: number, verdict: Verdict) => Promise<Verification | undefined>
+  readonly markAnnounced: (ids: readonly string[], now: Date) => Promise<void>
+  /** Rejects with an `UnavailableError` when inspect could not be called or was throttled. */
+  readonly inspect: (key: string) => Promise<InspectAnswer>
+  readonly publish: Publish
+}
+
+const crashReason: Reason = {
+  code: 'inspection_failed',
+  message: 'The document could not be inspected. Upload it once more, or export or photograph it again.',
+  retry: true,
+}
+const alteredReason: Reason = {
+  code: 'altered_document',
+  message: 'The stored document is not the one that was uploaded. Upload it once more.',
+  retry: true,
+}
+
+async function judge(ports: VerifyDocumentsPorts, key: string, verification: Verification): Promise<Verdict> {
+  let answer = await ports.inspect(key)
+  // A crash may have been another document's fault or a machine's; twice in a row it is this document's.
+  if (answer.outcome === 'crashed') answer = await ports.inspect(key)
+  switch (answer.outcome) {
+    case 'crashed':
+      return { status: 'rejected', reasons: [crashReason] }
+    case 'absent':
+      return { status: 'expired' }
+    case 'unreadable':
+      throw new UnavailableError('documents', 'inspect could not read the document in time')
+    case 'inspected':
+      if (answer.sha256 !== Buffer.from(verification.documentSha256).toString('hex')) {
+        return { status: 'rejected', reasons: [alteredReason] }
+      }
+      return answer.verdict === 'passed'
+        ? { status: 'verified', at: ports.now() }
+        : { status: 'rejected', reasons: answer.reasons }
+  }
+}
+
+/** Brings the verification of one object to its verdict; undefined when there is nothing (more) to do for that object. */
+async function decide(ports: VerifyDocumentsPorts, key: string): Promise<Verification | undefined> {
+  const named = parseDocumentKey(key)
+  if (!named) throw new Error('expected an object named incoming/{verification_id}/{attempt}')
+  const begun = await ports.beginInspection(named.id, named.attempt)
+  if (!begun) {
+    const row = await ports.findVerification(named.id)
+    if (!row) throw new Error(`expected a row for the object of verification ${named.id}; got none`)
+    return row.attempt === named.attempt ? row : undefined
+  }
+  const verdict = await judge(ports, key, begun)
+  const decided = await ports.commitVerdict(named.id, named.attempt, verdict)
+  ports.log.info('verdict', {
+    request_id: begun.requestId,
+    verification_id: begun.id,
+    status: decided?.status ?? 'superseded',
+    ...(verdict.status === 'rejected' ? { reason: verdict.reasons.map((reason) => reason.code).join(',') } : {}),
+  })
+  return decided
+}
+
+const isToBeAnnounced = (row: Verification | undefined): row is Verification & { readonly verifiedAt: Date } =>
+  row?.status === 'verified' && row.verifiedAt !== null && row.announcedAt === null
+
+/**
+ * Verifies the documents that these objects hold. Every key may come twice, late or again after a crash anywhere.
+ *
+ * @returns the keys that did not get through; they are to be delivered again
+ */
+export async function verifyDocuments(ports: VerifyDocumentsPorts, keys: readonly string[]): Promise<ReadonlySet<string>> {
+  const failed = new Set<string>()
+  const toAnnounce = new Map<string, Verification & { readonly verifiedAt: Date }>()
+  await Promise.all(
+    keys.map(async (key) => {
+      try {
+        const row = await decide(ports, key)
+        if (isToBeAnnounced(row)) toAnnounce.set(key, row)
+      } catch (error) {
+        failed.add(key)
+        const id = parseDocumentKey(key)?.id
+        ports.log.error('document not verified', { ...(id ? { verification_id: id } : {}), error })
+      }
+    }),
+  )
+  const rows = [...toAnnounce.values()]
+  if (rows.length === 0) return failed
+  try {
+    await ports.publish(rows.map((row) => toPublication(ports.topic, toUserVerified(row))))
+    await ports.markAnnounced(
+      rows.map((row) => row.id),
+      ports.now(),
+    )
+    ports.log.info('announced', { topic: ports.topic, count: rows.length })
+  } catch (error) {
+    ports.log.error('verdicts not announced', { count: rows.length, error })
+    for (const key of toAnnounce.keys()) failed.add(key)
+  }
+  return failed
+}

@@ -1,0 +1,168 @@
+// The entry of `npm start`, `npm test` and `npm run coverage`: makes sure that the tools and the node modules are there,
+// then hands over to the pinned Node. Plain JavaScript without dependencies: it runs before anything is installed.
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { lock } from './file-lock.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const modules = join(root, 'node_modules')
+const vitest = join(modules, 'vitest', 'vitest.mjs')
+const targets = {
+  start: [join(root, 'local', 'supervisor.ts')],
+  test: [vitest, 'run'],
+  coverage: [vitest, 'run', '--coverage'],
+}
+
+await main(process.argv.slice(2))
+
+async function main([name, ...rest]) {
+  if (!Object.hasOwn(targets, name ?? '')) {
+    fail(`usage: node local/bootstrap.mjs ${Object.keys(targets).join('|')} [arguments]; got "${name ?? ''}"`)
+  }
+  const missing = findMissingTools()
+  if (missing.length > 0) fail(`Missing on this machine:\n\n${missing.join('\n\n')}\n`)
+  await installNodeModules()
+  const node = findPinnedNode()
+  process.exitCode = await run(node, [...targets[name], ...rest])
+}
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}
+
+// ---- tools
+
+/** One text for each tool that is missing or too old: what it is for, what is there, how to get it. */
+function findMissingTools() {
+  const missing = []
+  const need = (what, found, debian, macos) => {
+    missing.push(`  ${what}; found ${found}\n    Debian, Ubuntu:  ${debian}\n    macOS:           ${macos}`)
+  }
+
+  if (Number.parseInt(process.versions.node, 10) < 20) {
+    const debian = 'sudo apt install nodejs npm   (Debian 13, Ubuntu 25.04 or newer; else from nodejs.org)'
+    need('Node.js 20 or newer', process.versions.node, debian, 'brew install node')
+  }
+
+  const python = read('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'])
+  if (python === undefined || !isAtLeast(python, 3, 10)) {
+    const debian = 'sudo apt install python3 python3-venv'
+    need('Python 3.10 or newer, for the AWS emulator', python ?? 'none', debian, 'brew install python')
+  } else if (read('python3', ['-c', 'import venv, ensurepip; print("usable")']) === undefined) {
+    const debian = 'sudo apt install python3-venv'
+    need("Python's venv and ensurepip, for the AWS emulator", `Python ${python} without them`, debian, 'brew install python')
+  }
+
+  const javaProgram = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java'
+  const java = /version "(\d+)/.exec(read(javaProgram, ['-version']) ?? '')?.[1]
+  if (java === undefined || Number(java) < 17) {
+    const found = java === undefined ? 'none' : `Java ${java}${process.env.JAVA_HOME ? ' at JAVA_HOME' : ''}`
+    need('Java 17 or newer, for Kafka', found, 'sudo apt install openjdk-17-jre-headless', 'brew install openjdk@17')
+  }
+
+  if (!isOnPath('mvn')) {
+    need('Maven, which fetches Kafka', 'none', 'sudo apt install maven', 'brew install maven')
+  }
+  return missing
+}
+
+/** What a program prints, on either stream; undefined when it is not there or fails. */
+function read(program, programArguments) {
+  const { status, stdout, stderr } = spawnSync(program, programArguments, { encoding: 'utf8' })
+  return status === 0 ? `${stdout}${stderr}`.trim() : undefined
+}
+
+function isAtLeast(version, major, minor) {
+  const [foundMajor, foundMinor] = version.split('.').map(Number)
+  return foundMajor > major || (foundMajor === major && foundMinor >= minor)
+}
+
+/** Maven takes half a second to say its version: that it is there is enough. */
+function isOnPath(program) {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+// ---- node modules
+
+/** Runs `npm ci` unless the modules that are there came from this very lockfile. One process at a time. */
+async function installNodeModules() {
+  const marker = join(modules, '.lockfile-sha256')
+  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const isCurrent = () => existsSync(marker) && readFileSync(marker, 'utf8') === wanted
+  if (isCurrent()) return
+
+  const held = await lock(join(root, '.local', 'npm.lock'), ({ pid }) => {
+    console.log(`process ${pid} is installing the node modules; waiting for it`)
+  })
+  try {
+    if (isCurrent()) return
+    console.log('installing the node modules (npm ci)')
+    const started = Date.now()
+    // When npm runs this file it says where it is itself; as a program of its own it is found on the PATH.
+    const npm = process.env.npm_execpath
+    const [program, ...first] = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm']
+    execFileSync(program, [...first, 'ci', '--include=dev', '--include=optional'], { cwd: root, stdio: 'inherit' })
+    writeFileSync(marker, wanted)
+    console.log(`node modules are installed (${Math.round((Date.now() - started) / 1000)} s)`)
+  } catch (error) {
+    fail(`npm ci failed (${error.message}). Its own output is above.`)
+  } finally {
+    held.release()
+  }
+}
+
+/** The Node of the Lambda runtime, which is an optional dependency with one package a platform. */
+function findPinnedNode() {
+  const node = join(modules, '.bin', 'node')
+  const version = read(node, ['--version'])
+  if (version?.startsWith('v24.')) return node
+  if (process.versions.node.startsWith('24.')) return process.execPath
+  fail(
+    `expected Node 24, the Lambda runtime's version, at node_modules/.bin/node; got ${version ?? 'none'}.\n` +
+      `No package brings it for ${process.platform} on ${process.arch}: install Node 24 and run this with it.`,
+  )
+}
+
+// ---- the target
+
+/** Runs a program in place of this one: its streams, its signals, its exit status. Resolves to the status. */
+function run(program, programArguments) {
+  const path = [join(modules, '.bin'), process.env.PATH].filter(Boolean).join(delimiter)
+  // In a group of its own, so that a Ctrl-C at the terminal reaches it once, through here, and not a second time directly.
+  const child = spawn(program, programArguments, {
+    stdio: 'inherit',
+    detached: true,
+    cwd: root,
+    env: { ...process.env, PATH: path },
+  })
+  let lastPassed = 0
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      // npm passes on what the terminal has sent to this process as well: the two are one.
+      if (Date.now() - lastPassed < 500) return
+      lastPassed = Date.now()
+      child.kill(signal)
+    })
+  }
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      console.error(`could not start ${program}: ${error.message}`)
+      resolve(1)
+    })
+    child.on('exit', (status, signal) => {
+      if (signal !== null) console.error(`stopped by ${signal}`)
+      resolve(status ?? 1)
+    })
+  })
+}

@@ -1,0 +1,184 @@
+// What each function may do, exactly: one permission more or less in the templates fails here.
+import { describe, expect, test } from 'vitest'
+import { localStage, resourcesOf, type Statement, statements, synthesise, write } from './templates.ts'
+
+const { data, service } = synthesise(localStage())
+
+/** Permissions of a function besides its own logs: what for, which actions, on what. */
+const table: Record<string, Record<string, { readonly actions: string[]; readonly resources: string[] }>> = {
+  Intake: {
+    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['${DatabaseIntakeSecret.Id}'] },
+    PutDocuments: { actions: ['s3:PutObject'], resources: ['${DocumentBucket.Arn}/incoming/*'] },
+  },
+  Inspect: {
+    GetDocuments: { actions: ['s3:GetObject'], resources: ['${DocumentBucket.Arn}/incoming/*'] },
+    TellMissingDocuments: { actions: ['s3:ListBucket'], resources: ['${DocumentBucket.Arn}'] },
+  },
+  Verification: {
+    ReadOwnDatabaseSecret: {
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: ['${DatabaseVerificationSecret.Id}'],
+    },
+    InvokeInspect: { actions: ['lambda:InvokeFunction'], resources: ['${Inspect.Arn}'] },
+    ConsumeVerificationQueue: {
+      actions: ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
+      resources: ['${VerificationQueue.Arn}'],
+    },
+  },
+  Wallet: {
+    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['${DatabaseWalletSecret.Id}'] },
+    ReadVault: { actions: ['secretsmanager:GetSecretValue'], resources: ['${VaultSecret.Id}'] },
+    InvokeAnnounce: { actions: ['lambda:InvokeFunction'], resources: ['${Announce.Arn}'] },
+  },
+  Announce: {
+    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['${DatabaseAnnounceSecret.Id}'] },
+    DescribeVault: { actions: ['secretsmanager:DescribeSecret'], resources: ['${VaultSecret.Id}'] },
+  },
+  Read: {
+    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['${DatabaseReadSecret.Id}'] },
+  },
+  Migrate: {
+    ReadAdminSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['${DatabaseAdminSecret.Id}'] },
+    ReadRoleSecrets: {
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: [
+        '${DatabaseAnnounceSecret.Id}',
+        '${DatabaseIntakeSecret.Id}',
+        '${DatabaseReadSecret.Id}',
+        '${DatabaseVerificationSecret.Id}',
+        '${DatabaseWalletSecret.Id}',
+      ],
+    },
+  },
+  Provision: {
+    FillVault: {
+      actions: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
+      resources: ['${VaultSecret.Id}'],
+    },
+    DrawEntropy: { actions: ['kms:GenerateRandom'], resources: ['*'] },
+  },
+}
+
+/** Resources that are a bare wildcard, each with its reason. */
+const wildcards: Record<string, string> = { DrawEntropy: 'GenerateRandom belongs to no key: IAM knows no resource for it' }
+
+const functions = Object.fromEntries(
+  Object.entries(service.Outputs)
+    .filter(([name]) => name.endsWith('FunctionName'))
+    .map(([name, output]) => [
+      name.replace(/FunctionName$/, ''),
+      write((output as { Value: unknown }).Value).slice(2, -1),
+    ]),
+)
+
+/** Logical ids that CDK makes, as the table names them. */
+function readable(text: string): string {
+  return Object.entries(functions).reduce((result, [name, id]) => result.replace(`\${${id}.Arn}`, `\${${name}.Arn}`), text)
+}
+
+function roleOf(name: string): string {
+  const role = service.Resources[functions[name] ?? '']?.Properties.Role
+  return write(role, data).replace(/\.Arn}$/, '}')
+}
+
+function policiesOf(role: string): Statement[] {
+  return resourcesOf(service, 'AWS::IAM::Policy')
+    .filter(([, policy]) => (policy.Properties.Roles as unknown[]).some((name) => write(name, data) === role))
+    .flatMap(([, policy]) => statements(policy.Properties.PolicyDocument, data))
+}
+
+describe('a function may do exactly', () => {
+  test('what the table has a row for', () => {
+    expect(Object.keys(functions).toSorted()).toEqual(Object.keys(table).toSorted())
+  })
+
+  test.each(Object.keys(table))('its part: %s', (name) => {
+    const actual = policiesOf(roleOf(name))
+    const logGroup = write((service.Resources[functions[name] ?? '']?.Properties.LoggingConfig as { LogGroup: unknown }).LogGroup)
+    const expected = {
+      ...table[name],
+      WriteOwnLogs: {
+        actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        resources: [logGroup.replace('}', '.Arn}')],
+      },
+    }
+    expect(actual.map((statement) => statement.sid).toSorted()).toEqual(Object.keys(expected).toSorted())
+    expect(
+      Object.fromEntries(
+        actual.map(({ sid, actions, resources }) => [
+          sid,
+          { actions: actions.toSorted(), resources: resources.map(readable).toSorted() },
+        ]),
+      ),
+    ).toEqual(expected)
+    expect(actual.map(({ effect, conditions }) => ({ effect, conditions }))).toEqual(
+      actual.map(() => ({ effect: 'Allow', conditions: undefined })),
+    )
+  })
+})
+
+test('each function has a role of its own', () => {
+  const roles = Object.keys(functions).map(roleOf)
+  expect(new Set(roles).size).toBe(roles.length)
+})
+
+test('every policy of the templates belongs to a role of the table', () => {
+  const roles = Object.keys(functions).map(roleOf)
+  for (const [, policy] of resourcesOf(service, 'AWS::IAM::Policy')) {
+    const names = (policy.Properties.Roles as unknown[]).map((name) => write(name, data))
+    expect(names).toHaveLength(1)
+    expect(roles).toContain(names[0])
+  }
+  expect(resourcesOf(data, 'AWS::IAM::Policy')).toEqual([])
+})
+
+test('no role has a managed policy, and none but the provider of the trigger an inline one', () => {
+  const roles = [data, service].flatMap((template) => resourcesOf(template, 'AWS::IAM::Role'))
+  expect(roles.length).toBeGreaterThan(Object.keys(table).length)
+  for (const [id, role] of roles) {
+    expect(role.Properties, id).not.toHaveProperty('ManagedPolicyArns')
+    expect(role.Properties, id).not.toHaveProperty('PermissionsBoundary')
+  }
+  const inline = roles.filter(([, role]) => role.Properties.Policies !== undefined)
+  expect(inline.map(([id]) => id)).toEqual([expect.stringMatching(/^AWSCDKTriggerCustomResourceProvider/)])
+  const [document] = inline[0]?.[1].Properties.Policies as [{ PolicyDocument: unknown }]
+  expect(statements(document.PolicyDocument)).toMatchObject([
+    { effect: 'Allow', actions: ['lambda:InvokeFunction'], resources: [`\${${functions.Migrate}.Arn}:*`] },
+  ])
+  for (const template of [data, service]) expect(resourcesOf(template, 'AWS::IAM::ManagedPolicy')).toEqual([])
+})
+
+test('only Lambda can take on a role', () => {
+  for (const [id, role] of [data, service].flatMap((template) => resourcesOf(template, 'AWS::IAM::Role'))) {
+    expect(statements(role.Properties.AssumeRolePolicyDocument), id).toMatchObject([
+      { effect: 'Allow', actions: ['sts:AssumeRole'], principals: ['lambda.amazonaws.com'] },
+    ])
+  }
+})
+
+test('no statement says more than it names: no wildcard action, no wildcard resource but those with a reason', () => {
+  const all = resourcesOf(service, 'AWS::IAM::Policy').flatMap(([, policy]) =>
+    statements(policy.Properties.PolicyDocument, data),
+  )
+  for (const statement of all) {
+    for (const action of statement.actions) expect(action, statement.sid).not.toContain('*')
+    if (statement.resources.includes('*')) expect(Object.keys(wildcards)).toContain(statement.sid)
+  }
+})
+
+test('who may invoke a function: the API its routes, the schedule announce, each by its own ARN', () => {
+  const permissions = resourcesOf(service, 'AWS::Lambda::Permission').map(([, { Properties }]) => ({
+    function: readable(write(Properties.FunctionName)),
+    principal: Properties.Principal,
+    source: write(Properties.SourceArn).replace(/\$\{[^}]+\}/g, '#'),
+  }))
+  const api = { principal: 'apigateway.amazonaws.com' }
+  const arn = 'arn:aws:execute-api:us-east-1:000000000000:#/#'
+  expect(permissions.toSorted((a, b) => (a.source < b.source ? -1 : 1))).toEqual([
+    { function: '${Announce.Arn}', principal: 'events.amazonaws.com', source: '#' },
+    { function: '${Read.Arn}', ...api, source: `${arn}/GET/health` },
+    { function: '${Read.Arn}', ...api, source: `${arn}/GET/verify/*` },
+    { function: '${Read.Arn}', ...api, source: `${arn}/GET/wallet/*` },
+    { function: '${Intake.Arn}', ...api, source: `${arn}/POST/verify` },
+  ])
+})

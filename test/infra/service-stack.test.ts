@@ -1,0 +1,291 @@
+// What may be replaced: functions, their environment, and what calls them.
+import { Template as Assertions } from 'aws-cdk-lib/assertions'
+import { describe, expect, test } from 'vitest'
+import { announceEnvironment } from '../../functions/announce/environment.ts'
+import { inspectEnvironment } from '../../functions/inspect/environment.ts'
+import { intakeEnvironment } from '../../functions/intake/environment.ts'
+import { migrateEnvironment } from '../../functions/migrate/environment.ts'
+import { provisionEnvironment } from '../../functions/provision/environment.ts'
+import { readEnvironment } from '../../functions/read/environment.ts'
+import { verificationEnvironment } from '../../functions/verification/environment.ts'
+import { walletEnvironment } from '../../functions/wallet/environment.ts'
+import { type Resource, localStage, resourcesOf, synthesise, write } from './templates.ts'
+
+const stage = localStage({ MAX_DOCUMENT_SIZE_MB: '7', KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2' })
+const { data, service } = synthesise(stage)
+const assertions = Assertions.fromJSON(service)
+
+function idOf(name: string): string {
+  const output = service.Outputs[`${name}FunctionName`] as { Value: { Ref: string } }
+  return output.Value.Ref
+}
+
+function functionOf(name: string): Resource {
+  const resource = service.Resources[idOf(name)]
+  if (resource === undefined) throw new Error(`expected a function ${name} in the template`)
+  return resource
+}
+
+function environmentOf(name: string): Record<string, string> {
+  const { Variables } = functionOf(name).Properties.Environment as { Variables: Record<string, unknown> }
+  return Object.fromEntries(Object.entries(Variables).map(([key, value]) => [key, write(value, data)]))
+}
+
+const database = { DATABASE_HOST: '127.0.0.1', DATABASE_PORT: '15432', DATABASE_NAME: 'wallets' }
+const userVerified = { KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2', USER_VERIFIED_TOPIC: 'user.verified' }
+const vault = { VAULT_SECRET_ARN: '${VaultSecret.Id}', VAULT_KEY_ARN: '${VaultKey.Arn}' }
+
+const expected = {
+  Intake: {
+    schema: intakeEnvironment,
+    environment: {
+      ...database,
+      DATABASE_SECRET_ARN: '${DatabaseIntakeSecret.Id}',
+      DOCUMENT_BUCKET: '${DocumentBucket}',
+      MAX_DOCUMENT_SIZE_MB: '7',
+    },
+    timeout: 20,
+    memory: 512,
+  },
+  Inspect: {
+    schema: inspectEnvironment,
+    environment: { DOCUMENT_BUCKET: '${DocumentBucket}' },
+    timeout: 10,
+    memory: 1769,
+  },
+  Verification: {
+    schema: verificationEnvironment,
+    environment: {
+      ...database,
+      ...userVerified,
+      DATABASE_SECRET_ARN: '${DatabaseVerificationSecret.Id}',
+      INSPECT_FUNCTION: `\${${idOf('Inspect')}}`,
+    },
+    timeout: 25,
+    memory: 256,
+  },
+  Wallet: {
+    schema: walletEnvironment,
+    environment: {
+      ...database,
+      ...vault,
+      DATABASE_SECRET_ARN: '${DatabaseWalletSecret.Id}',
+      STAGE: 'local',
+      ACCEPT_PUBLIC_MNEMONICS: 'true',
+      ANNOUNCE_FUNCTION: `\${${idOf('Announce')}}`,
+    },
+    timeout: 60,
+    memory: 1769,
+  },
+  Announce: {
+    schema: announceEnvironment,
+    environment: {
+      ...database,
+      ...userVerified,
+      DATABASE_SECRET_ARN: '${DatabaseAnnounceSecret.Id}',
+      WALLET_CREATED_TOPIC: 'wallet.created',
+      VAULT_SECRET_ARN: '${VaultSecret.Id}',
+    },
+    timeout: 50,
+    memory: 256,
+  },
+  Read: {
+    schema: readEnvironment,
+    environment: { ...database, DATABASE_SECRET_ARN: '${DatabaseReadSecret.Id}' },
+    timeout: 10,
+    memory: 256,
+  },
+  Migrate: {
+    schema: migrateEnvironment,
+    environment: {
+      ...database,
+      DATABASE_SECRET_ARN: '${DatabaseAdminSecret.Id}',
+      DATABASE_ROLE_SECRETS: JSON.stringify({
+        app_intake: '${DatabaseIntakeSecret.Id}',
+        app_verification: '${DatabaseVerificationSecret.Id}',
+        app_wallet: '${DatabaseWalletSecret.Id}',
+        app_announce: '${DatabaseAnnounceSecret.Id}',
+        app_read: '${DatabaseReadSecret.Id}',
+      }),
+    },
+    timeout: 300,
+    memory: 256,
+  },
+  Provision: { schema: provisionEnvironment, environment: { ...vault, STAGE: 'local' }, timeout: 30, memory: 256 },
+}
+
+const names = Object.keys(expected) as (keyof typeof expected)[]
+
+describe.each(names)('the function %s', (name) => {
+  const { schema, environment, timeout, memory } = expected[name]
+
+  test('is told exactly what its schema asks for', () => {
+    expect(environmentOf(name)).toEqual(environment)
+    expect(Object.keys(environment).toSorted()).toEqual(Object.keys(schema.shape).toSorted())
+    expect(schema.safeParse(environmentOf(name)).error).toBeUndefined()
+  })
+
+  test('runs on Node 24, on the CPU of its stage, within its bounds', () => {
+    expect(functionOf(name).Properties).toMatchObject({
+      Runtime: 'nodejs24.x',
+      Handler: 'main.handler',
+      Architectures: [stage.architecture],
+      Timeout: timeout,
+      MemorySize: memory,
+    })
+  })
+
+  test('logs into a group of its own that forgets', () => {
+    const { LogGroup } = functionOf(name).Properties.LoggingConfig as { LogGroup: { Ref: string } }
+    expect(service.Resources[LogGroup.Ref]).toMatchObject({
+      Type: 'AWS::Logs::LogGroup',
+      Properties: { RetentionInDays: 30 },
+    })
+    const users = resourcesOf(service, 'AWS::Lambda::Function').filter(
+      ([, other]) => (other.Properties.LoggingConfig as { LogGroup: { Ref: string } } | undefined)?.LogGroup.Ref === LogGroup.Ref,
+    )
+    expect(users.map(([id]) => id)).toEqual([idOf(name)])
+  })
+
+  test('is made after the policy that it needs', () => {
+    const policies = resourcesOf(service, 'AWS::IAM::Policy')
+      .filter(([, policy]) =>
+        (policy.Properties.Roles as unknown[]).some(
+          (role) => write(role, data).slice(0, -1) === write(functionOf(name).Properties.Role, data).replace(/\.Arn}$/, ''),
+        ),
+      )
+      .map(([id]) => id)
+    expect(policies).toHaveLength(1)
+    expect(functionOf(name).DependsOn).toEqual(expect.arrayContaining(policies))
+  })
+})
+
+test('architecture follows the stage', () => {
+  const { service } = synthesise({ ...stage, architecture: stage.architecture === 'arm64' ? 'x86_64' : 'arm64' })
+  const architectures = resourcesOf(service, 'AWS::Lambda::Function')
+    .map(([, { Properties }]) => Properties.Architectures)
+    .filter((value) => value !== undefined)
+  expect(architectures).toEqual(Array(names.length).fill([stage.architecture === 'arm64' ? 'x86_64' : 'arm64']))
+})
+
+test('publicly known mnemonics are refused where the stage says so', () => {
+  const { service } = synthesise({ ...stage, acceptsPublicMnemonics: false })
+  Assertions.fromJSON(service).hasResourceProperties('AWS::Lambda::Function', {
+    Environment: { Variables: { ACCEPT_PUBLIC_MNEMONICS: 'false' } },
+  })
+})
+
+test('verification takes batches from the queue, some at once, and reports the items that failed', () => {
+  assertions.resourceCountIs('AWS::Lambda::EventSourceMapping', 1)
+  const [, mapping] = resourcesOf(service, 'AWS::Lambda::EventSourceMapping')[0] ?? []
+  expect(write(mapping?.Properties.EventSourceArn, data)).toBe('${VerificationQueue.Arn}')
+  expect(mapping?.Properties).toMatchObject({
+    FunctionName: { Ref: idOf('Verification') },
+    BatchSize: stage.verificationBatchSize,
+    ScalingConfig: { MaximumConcurrency: stage.verificationMaximumConcurrency },
+    FunctionResponseTypes: ['ReportBatchItemFailures'],
+  })
+  // AWS's advice: a message stays hidden for six timeouts of its consumer.
+  const { VisibilityTimeout } = data.Resources.VerificationQueue?.Properties ?? {}
+  expect(VisibilityTimeout).toBe(6 * Number(functionOf('Verification').Properties.Timeout))
+})
+
+test('announce is called each minute, and nothing that failed is called again', () => {
+  assertions.hasResourceProperties('AWS::Events::Rule', {
+    ScheduleExpression: 'rate(1 minute)',
+    State: 'ENABLED',
+    Targets: [
+      {
+        Arn: { 'Fn::GetAtt': [idOf('Announce'), 'Arn'] },
+        RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+      },
+    ],
+  })
+  assertions.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
+    FunctionName: { Ref: idOf('Announce') },
+    MaximumRetryAttempts: 0,
+    MaximumEventAgeInSeconds: 60,
+  })
+})
+
+describe('migrations', () => {
+  test('run when their function changes, before every function that uses the schema', () => {
+    const [[trigger, resource]] = resourcesOf(service, 'Custom::Trigger') as [[string, Resource]]
+    const version = (resource.Properties.HandlerArn as { Ref: string }).Ref
+    expect(service.Resources[version]).toMatchObject({
+      Type: 'AWS::Lambda::Version',
+      Properties: { FunctionName: { Ref: idOf('Migrate') } },
+    })
+    expect(resource.Properties).toMatchObject({ InvocationType: 'RequestResponse', Timeout: '300000' })
+    const after = resourcesOf(service, 'AWS::Lambda::Function')
+      .filter(([, { DependsOn }]) => DependsOn?.includes(trigger))
+      .map(([id]) => id)
+    expect(after.toSorted()).toEqual(['Announce', 'Intake', 'Read', 'Verification', 'Wallet'].map(idOf).toSorted())
+  })
+})
+
+describe('the API', () => {
+  const routes = () => {
+    const parents = Object.fromEntries(
+      resourcesOf(service, 'AWS::ApiGateway::Resource').map(([id, { Properties }]) => [id, Properties]),
+    )
+    const pathOf = (reference: unknown): string => {
+      const { Ref } = reference as { Ref?: string }
+      const parent = Ref === undefined ? undefined : parents[Ref]
+      return parent === undefined ? '' : `${pathOf(parent.ParentId)}/${parent.PathPart}`
+    }
+    return resourcesOf(service, 'AWS::ApiGateway::Method').map(([, { Properties }]) => {
+      const { Type, Uri } = Properties.Integration as { Type: string; Uri: unknown }
+      const target = names.find((name) => write(Uri).includes(`\${${idOf(name)}.Arn}`))
+      return `${Properties.HttpMethod} ${pathOf(Properties.ResourceId)} ${Type} ${target}`
+    })
+  }
+
+  test('has these routes and no other', () => {
+    expect(routes().toSorted()).toEqual([
+      'GET /health AWS_PROXY Read',
+      'GET /verify/{verification_id} AWS_PROXY Read',
+      'GET /wallet/{user_id} AWS_PROXY Read',
+      'POST /verify AWS_PROXY Intake',
+    ])
+  })
+
+  test('is regional', () => {
+    assertions.hasResourceProperties('AWS::ApiGateway::RestApi', { EndpointConfiguration: { Types: ['REGIONAL'] } })
+  })
+
+  test.each([
+    ['MISSING_AUTHENTICATION_TOKEN', 404, 'not_found', undefined],
+    ['RESOURCE_NOT_FOUND', 404, 'not_found', undefined],
+    ['REQUEST_TOO_LARGE', 413, 'too_large', undefined],
+    ['THROTTLED', 429, 'too_many_requests', "'1'"],
+    ['INTEGRATION_TIMEOUT', 503, 'unavailable', "'5'"],
+    ['INTEGRATION_FAILURE', 503, 'unavailable', "'5'"],
+    ['DEFAULT_4XX', 400, 'bad_request', undefined],
+    ['DEFAULT_5XX', 500, 'internal', undefined],
+  ])('answers %s itself as a problem: %i %s', (type, status, code, retryAfter) => {
+    const [, response] =
+      resourcesOf(service, 'AWS::ApiGateway::GatewayResponse').find(
+        ([, { Properties }]) => Properties.ResponseType === type,
+      ) ?? []
+    expect(response?.Properties.StatusCode).toBe(String(status))
+    const headers = response?.Properties.ResponseParameters as Record<string, string>
+    expect(headers['gatewayresponse.header.Content-Type']).toBe("'application/problem+json'")
+    expect(headers['gatewayresponse.header.X-Request-ID']).toBe('context.requestId')
+    expect(headers['gatewayresponse.header.Retry-After']).toBe(retryAfter)
+    const templates = response?.Properties.ResponseTemplates as Record<string, string>
+    expect(JSON.parse(templates['application/json'] ?? '')).toEqual({
+      type: `urn:verified-wallets:problem:${code}`,
+      title: expect.stringMatching(/./),
+      status,
+      detail: expect.stringMatching(/./),
+      code,
+      request_id: '$context.requestId',
+    })
+  })
+})
+
+test('no Kafka mapping where Kafka is external: the local trigger stands in', () => {
+  const sources = resourcesOf(service, 'AWS::Lambda::EventSourceMapping').map(([, { Properties }]) => Properties)
+  expect(sources.filter((source) => 'Topics' in source || 'SelfManagedEventSource' in source)).toEqual([])
+})

@@ -1,0 +1,14 @@
+// CDK's own validation of the templates against CloudFormation's schemas: once, since it takes some seconds.
+import { expect, test } from 'vitest'
+import { localStage, synthesise } from './templates.ts'
+
+test('the validation finds nothing', () => {
+  const { validation } = synthesise(localStage(), true)
+  expect(JSON.parse(validation ?? '').pluginReports).toEqual([])
+})
+
+test('the validation bites: a batch size that only it refuses', () => {
+  const stage = { ...localStage(), verificationBatchSize: 20_000 }
+  expect(() => synthesise(stage)).not.toThrow()
+  expect(() => synthesise(stage, true)).toThrow('Validation failed')
+})

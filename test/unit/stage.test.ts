@@ -1,0 +1,132 @@
+// The settings that a deployer gives, and what the stage table makes of them.
+import { describe, expect, test } from 'vitest'
+import { findStage, readSettings, SettingsError } from '../../lib/stage.ts'
+
+const refusal = (environment: Record<string, string>) => {
+  try {
+    readSettings(environment)
+  } catch (error) {
+    expect(error).toBeInstanceOf(SettingsError)
+    return (error as SettingsError).message
+  }
+  throw new Error('expected the settings to be refused; they were accepted')
+}
+
+test('without settings, the defaults', () => {
+  expect(readSettings({})).toEqual({
+    maxDocumentSizeMb: 10,
+    verificationDelaySeconds: 3,
+    maxConcurrentGenerations: 50,
+    kafkaBootstrapServers: ['127.0.0.1:19092'],
+    databaseUrl: 'postgresql://127.0.0.1:15432/wallets',
+  })
+})
+
+test('an empty variable counts as absent', () => {
+  const names = ['MAX_DOCUMENT_SIZE_MB', 'VERIFICATION_DELAY_SECONDS', 'KAFKA_BOOTSTRAP_SERVERS', 'DATABASE_URL']
+  expect(readSettings(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(readSettings({}))
+})
+
+describe('VERIFICATION_DELAY_SECONDS', () => {
+  test.each([
+    ['0', 0],
+    ['3', 3],
+    ['3.0', 3],
+    [' 7 ', 7],
+    ['900', 900],
+  ])('accepts "%s"', (text, seconds) => {
+    expect(readSettings({ VERIFICATION_DELAY_SECONDS: text }).verificationDelaySeconds).toBe(seconds)
+  })
+
+  test.each(['2.5', '-1', '901', 'three', 'NaN', 'Infinity', ' '])('refuses "%s" with the reason', (text) => {
+    const message = refusal({ VERIFICATION_DELAY_SECONDS: text })
+    expect(message).toContain('VERIFICATION_DELAY_SECONDS: expected whole seconds from 0 to 900')
+    expect(message).toContain('because SQS delays by whole seconds')
+    expect(message).toContain(`got "${text}"`)
+  })
+})
+
+describe.each([
+  ['MAX_DOCUMENT_SIZE_MB', 'maxDocumentSizeMb', 1024],
+  ['MAX_CONCURRENT_GENERATIONS', 'maxConcurrentGenerations', 10_000],
+] as const)('%s', (name, field, maximum) => {
+  test.each(['1', '4', String(maximum)])('accepts %s', (text) => {
+    expect(readSettings({ [name]: text })[field]).toBe(Number(text))
+  })
+
+  test.each(['0', '-1', '1.5', 'ten', String(maximum + 1)])('refuses %s', (text) => {
+    expect(refusal({ [name]: text })).toBe(`${name}: expected a whole number from 1 to ${maximum}; got "${text}"`)
+  })
+})
+
+describe('KAFKA_BOOTSTRAP_SERVERS', () => {
+  test('accepts several brokers', () => {
+    expect(readSettings({ KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2' }).kafkaBootstrapServers).toEqual(['one:1', 'two:2'])
+  })
+
+  test.each(['one', 'one:', 'one:x', 'one:1, two:2', 'one:1,'])('refuses "%s"', (text) => {
+    expect(refusal({ KAFKA_BOOTSTRAP_SERVERS: text })).toBe(
+      'KAFKA_BOOTSTRAP_SERVERS: expected host:port, several separated by commas',
+    )
+  })
+})
+
+describe('DATABASE_URL', () => {
+  test.each([
+    ['postgres://h/d', { host: 'h', port: 5432, name: 'd' }],
+    ['postgresql://u:p@h:6543/d', { host: 'h', port: 6543, name: 'd' }],
+    ['postgresql://h', { host: 'h', port: 5432, name: 'wallets' }],
+  ])('%s: address, never credentials', (url, address) => {
+    expect(findStage('local', readSettings({ DATABASE_URL: url })).database).toEqual({ kind: 'external', ...address })
+  })
+
+  test('refuses another database, without repeating the URL', () => {
+    const message = refusal({ DATABASE_URL: 'mysql://root:hunter2@h/d' })
+    expect(message).toBe('DATABASE_URL: expected a URL that begins with postgresql://')
+  })
+})
+
+test('MNEMONIC is refused with the reason and what to do, and never repeated', () => {
+  const message = refusal({ MNEMONIC: 'legal winner thank year' })
+  expect(message).toContain('MNEMONIC is refused')
+  expect(message).toContain('readable by every child process')
+  expect(message).toContain('--mnemonic-file FILE')
+  expect(message).not.toContain('legal winner')
+})
+
+test('an empty MNEMONIC is refused as well', () => {
+  expect(refusal({ MNEMONIC: '' })).toContain('MNEMONIC is refused')
+})
+
+test('all that is wrong is said at once', () => {
+  const message = refusal({ VERIFICATION_DELAY_SECONDS: '2.5', MAX_DOCUMENT_SIZE_MB: '0' })
+  expect(message.split('\n')).toHaveLength(2)
+})
+
+describe('the stage table', () => {
+  test('knows local, and names what it knows when asked for another', () => {
+    expect(findStage('local', readSettings({})).name).toBe('local')
+    expect(() => findStage('prod', readSettings({}))).toThrow(new SettingsError('expected a stage of local; got "prod"'))
+    expect(() => findStage('toString', readSettings({}))).toThrow(SettingsError)
+  })
+
+  test.each([
+    ['50', 6],
+    ['6', 6],
+    ['2', 2],
+  ])('bounds wallet invocations by MAX_CONCURRENT_GENERATIONS and by the partitions: %s gives %i', (given, effective) => {
+    const stage = findStage('local', readSettings({ MAX_CONCURRENT_GENERATIONS: given }))
+    expect(stage.walletTrigger.maximumConcurrency).toBe(effective)
+    expect(stage.topics.userVerified.partitions).toBe(6)
+  })
+
+  test('feeds the trigger and the topics from one place', () => {
+    const { walletTrigger, topics } = findStage('local', readSettings({}))
+    expect(walletTrigger.topic).toBe(topics.userVerified.name)
+    expect(walletTrigger.onFailureTopic).toBe(topics.userVerifiedDeadLetter.name)
+  })
+
+  test('runs on the CPU of this machine', () => {
+    expect(findStage('local', readSettings({})).architecture).toBe(process.arch === 'arm64' ? 'arm64' : 'x86_64')
+  })
+})
