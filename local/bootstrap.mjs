@@ -11,9 +11,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const modules = join(root, 'node_modules')
 const vitest = join(modules, 'vitest', 'vitest.mjs')
 const targets = {
-  start: [join(root, 'local', 'supervisor.ts')],
-  test: [vitest, 'run'],
-  coverage: [vitest, 'run', '--coverage'],
+  start: { program: [join(root, 'local', 'supervisor.ts')], folder: process.cwd() },
+  test: { program: [vitest, 'run'], folder: root },
+  coverage: { program: [vitest, 'run', '--coverage'], folder: root },
 }
 
 await main(process.argv.slice(2))
@@ -26,7 +26,8 @@ async function main([name, ...rest]) {
   if (missing.length > 0) fail(`Missing on this machine:\n\n${missing.join('\n\n')}\n`)
   await installNodeModules()
   const node = findPinnedNode()
-  process.exitCode = await run(node, [...targets[name], ...rest])
+  const { program, folder } = targets[name]
+  process.exitCode = await run(node, [...program, ...rest], folder)
 }
 
 function fail(message) {
@@ -137,13 +138,13 @@ function findPinnedNode() {
 // ---- the target
 
 /** Runs a program in place of this one: its streams, its signals, its exit status. Resolves to the status. */
-function run(program, programArguments) {
+function run(program, programArguments, folder) {
   const path = [join(modules, '.bin'), process.env.PATH].filter(Boolean).join(delimiter)
   // In a group of its own, so that a Ctrl-C at the terminal reaches it once, through here, and not a second time directly.
   const child = spawn(program, programArguments, {
     stdio: 'inherit',
     detached: true,
-    cwd: root,
+    cwd: folder,
     env: { ...process.env, PATH: path },
   })
   let lastPassed = 0

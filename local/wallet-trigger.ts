@@ -41,7 +41,7 @@ export type WalletTriggerOptions = {
 /** A partition that is ours, from one joining of the group to the next. */
 type Assignment = {
   readonly partition: number
-  /** Fetched, not yet delivered; with the one in delivery still at its head. */
+  /** Fetched and waiting for a delivery. */
   readonly queue: EncodedRecord[]
   /** Says `records` when some were added. */
   readonly arrivals: EventEmitter
@@ -76,12 +76,14 @@ export async function startWalletTrigger(options: WalletTriggerOptions): Promise
   let endConsumer = () => {}
   let failedStarts = 0
 
-  const isFull = (queue: readonly EncodedRecord[]) => {
+  /** How many records, from the head of the queue, the next invocation takes. */
+  const countNext = (queue: readonly EncodedRecord[]) => {
     const [first] = queue
-    if (first === undefined) return false
-    const maximumBytes = maximumPayloadBytes - envelopeBytes(options, first)
-    return countBatch(queue, { batchSize: trigger.batchSize, maximumBytes }) < queue.length || queue.length >= trigger.batchSize
+    const maximumBytes = first === undefined ? 0 : maximumPayloadBytes - envelopeBytes(options, first)
+    return countBatch(queue, { batchSize: trigger.batchSize, maximumBytes })
   }
+  const isFull = (queue: readonly EncodedRecord[]) =>
+    queue.length >= trigger.batchSize || countNext(queue) < queue.length
 
   const takeBatch = async (assignment: Assignment, signal: AbortSignal): Promise<EncodedRecord[]> => {
     const { queue, arrivals } = assignment
@@ -98,9 +100,7 @@ export async function startWalletTrigger(options: WalletTriggerOptions): Promise
         clearTimeout(window)
       }
     }
-    const [first] = queue
-    const maximumBytes = first === undefined ? 0 : maximumPayloadBytes - envelopeBytes(options, first)
-    return queue.splice(0, countBatch(queue, { batchSize: trigger.batchSize, maximumBytes }))
+    return queue.splice(0, countNext(queue))
   }
 
   const deliver = async (assignment: Assignment, consumer: Consumer): Promise<void> => {
@@ -147,6 +147,7 @@ export async function startWalletTrigger(options: WalletTriggerOptions): Promise
     const ended = Promise.withResolvers<void>()
     endConsumer = ended.resolve
     const assignments = new Map<number, Assignment>()
+    let open = true
     let joins: 'expected' | 'unexpected' = 'expected'
     let fetchedAt = Date.now()
 
@@ -168,6 +169,7 @@ export async function startWalletTrigger(options: WalletTriggerOptions): Promise
 
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       abandon()
+      if (!open) return
       if (joins === 'unexpected') {
         // Joined again in the middle of a fetch: another fetch may still bring records from before, at offsets that the
         // group has not reached. A new consumer has none in flight.
@@ -196,6 +198,7 @@ export async function startWalletTrigger(options: WalletTriggerOptions): Promise
     const start = async () => {
       await consumer.connect()
       await consumer.subscribe({ topics: [topic], fromBeginning: true })
+      if (!open) return
       await consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
@@ -212,13 +215,18 @@ export async function startWalletTrigger(options: WalletTriggerOptions): Promise
         },
       })
     }
+    const started = start().catch(ended.reject)
     try {
-      start().catch(ended.reject)
       await ended.promise
     } finally {
+      open = false
       clearInterval(watch)
       abandon()
-      await within(5_000, consumer.disconnect())
+      // A consumer that is still joining would join after a disconnect.
+      await within(
+        5_000,
+        started.then(() => consumer.disconnect()),
+      )
     }
   }
 

@@ -3,8 +3,19 @@ import postgres from 'postgres'
 import * as z from 'zod'
 import { ConfigurationError, UnavailableError } from './errors.ts'
 
-export type Sql = postgres.Sql
-export type Transaction = postgres.TransactionSql
+/** A connection, or the transaction that is open on it. */
+export type Sql = postgres.ISql
+
+/**
+ * Runs work in one transaction; inside one, in a savepoint of it. Committed when the work resolves, rolled back when
+ * it rejects.
+ */
+export async function inTransaction<Result>(sql: Sql, work: (tx: Sql) => Promise<Result>): Promise<Result> {
+  // Boxed, since the driver takes an array that the work resolves to for a list of queries.
+  const run = async (tx: Sql) => ({ result: await work(tx) })
+  const { result } = 'savepoint' in sql ? await (sql as postgres.TransactionSql).savepoint(run) : await (sql as postgres.Sql).begin(run)
+  return result
+}
 
 /** Runs work on the database; a database that is away or too slow becomes an `UnavailableError`. */
 export type Database = {
@@ -54,9 +65,9 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 
 /** Opens nothing yet: the first `run` connects. One connection, since a container serves one invocation at a time. */
 export function createDatabase(options: DatabaseOptions): Database {
-  let connection: Promise<Sql> | undefined
+  let connection: Promise<postgres.Sql> | undefined
 
-  async function connect(): Promise<Sql> {
+  async function connect(): Promise<postgres.Sql> {
     const credentials = await options.readCredentials()
     return postgres({
       host: options.host,

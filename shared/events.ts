@@ -34,7 +34,7 @@ export const userVerifiedSchema = z
   })
 export type UserVerified = z.output<typeof userVerifiedSchema>
 
-function toRecord(event: { event: string; user_id: string; timestamp: string }, requestId: string): EventRecord {
+function toRecord(event: UserVerified | WalletCreated, requestId: string): EventRecord {
   return {
     key: event.user_id,
     value: JSON.stringify(event),

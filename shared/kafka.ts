@@ -29,7 +29,7 @@ export function createPublisher(options: {
   readonly brokers: readonly string[]
   readonly clientId: string
   readonly now: () => number
-}): { readonly publish: Publish; close(): Promise<void> } {
+}): { readonly publish: Publish; readonly ping: () => Promise<void>; close(): Promise<void> } {
   const kafka = new Kafka({
     brokers: [...options.brokers],
     clientId: options.clientId,
@@ -89,5 +89,18 @@ export function createPublisher(options: {
     }
   }
 
-  return { publish, close }
+  /** Resolves when a broker answers. */
+  async function ping(): Promise<void> {
+    const admin = kafka.admin()
+    try {
+      await admin.connect()
+      await admin.describeCluster()
+    } catch (error) {
+      throw new UnavailableError('kafka', 'no broker answers', { cause: error })
+    } finally {
+      await admin.disconnect().catch(() => undefined)
+    }
+  }
+
+  return { publish, ping, close }
 }

@@ -1,6 +1,6 @@
 // Brings a database to the newest schema: numbered SQL files, in order, each in one transaction, under one lock.
 import { createHash } from 'node:crypto'
-import type { Sql } from '../../shared/database.ts'
+import { inTransaction, type Sql } from '../../shared/database.ts'
 import { IntegrityError } from '../../shared/errors.ts'
 
 /** One file of `migrations/`, named `NNNN-what.sql`. */
@@ -26,7 +26,7 @@ export async function migrate(
   migrations: readonly Migration[],
   passwords: ReadonlyMap<string, string>,
 ): Promise<MigrateResult> {
-  return await sql.begin(async (tx) => {
+  return await inTransaction(sql, async (tx) => {
     await tx`select pg_advisory_xact_lock(${lockKey})`
     await tx`create schema if not exists migration`
     await tx`

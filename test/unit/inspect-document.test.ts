@@ -103,7 +103,7 @@ describe('a document that is what it must be', () => {
 
 describe('a bad document', () => {
   const rowsOf = (width: number, height: number) => Buffer.alloc(height * (width + 1))
-  const animation = makeChunk('acTL', Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]))
+  const animationControl = makeChunk('acTL', Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]))
 
   it.each<[string, string, () => Buffer]>([
     ['empty', 'an empty file', () => Buffer.alloc(0)],
@@ -119,7 +119,7 @@ describe('a bad document', () => {
       () => Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64'),
     ],
     ['unsupported_type', 'a ZIP', () => Buffer.from('504b0506000000000000000000000000000000000000', 'hex')],
-    ['unsupported_type', 'an animated PNG', () => makePng(9, 9, rowsOf(9, 9), [animation])],
+    ['unsupported_type', 'an animated PNG', () => makePng(9, 9, rowsOf(9, 9), [animationControl])],
     ['truncated', 'a JPG cut in the middle', () => photo.subarray(0, photo.length / 2)],
     ['truncated', 'a JPG without its last byte', () => photo.subarray(0, -1)],
     ['truncated', 'a JPG cut in its header', () => photo.subarray(0, 200)],
@@ -148,6 +148,16 @@ describe('a bad document', () => {
       'undecodable_image',
       'a PNG with one bit of its data flipped',
       () => change(card, (copy) => copy.writeUInt8(copy.readUInt8(60_000) ^ 1, 60_000)),
+    ],
+    [
+      'undecodable_image',
+      'a PNG with a wrong CRC of a chunk that no decoder needs',
+      () => makePng(9, 9, rowsOf(9, 9), [change(makeChunk('tEXt', Buffer.from('a\0b')), (copy) => copy.fill(0, copy.length - 4))]),
+    ],
+    [
+      'undecodable_image',
+      'a PNG with a wrong CRC of its end',
+      () => change(card, (copy) => copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 1, copy.length - 1)),
     ],
     ['undecodable_image', 'a PNG of fewer rows than its header says', () => makePng(9, 20, rowsOf(9, 10))],
     ['undecodable_image', 'a PNG with an unknown filter', () => makePng(9, 9, rowsOf(9, 9).fill(77))],

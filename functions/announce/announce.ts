@@ -1,0 +1,80 @@
+// The use case of the sweep: what is committed and not announced is announced; what waited is published again.
+import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
+import { type Publish, toPublication } from '../../shared/kafka.ts'
+import type { Wallet } from '../../shared/model.ts'
+import type { UnannouncedVerification } from '../../shared/verifications.ts'
+import type { WaitingRecord } from './waiting.ts'
+
+/** The tables, inside one transaction: what is read is locked, and what others hold is skipped. */
+export type AnnounceTables = {
+  readonly lockVerifications: (verifiedBefore: Date, limit: number) => Promise<readonly UnannouncedVerification[]>
+  readonly markVerifications: (ids: readonly string[], now: Date) => Promise<void>
+  readonly lockWallets: (limit: number) => Promise<readonly Wallet[]>
+  readonly markWallets: (wallets: readonly Wallet[], now: Date) => Promise<void>
+  readonly lockWaiting: (options: { rootExists: boolean; now: Date; limit: number }) => Promise<readonly WaitingRecord[]>
+  readonly markReleased: (records: readonly WaitingRecord[], now: Date) => Promise<void>
+}
+
+export type AnnouncePorts = {
+  readonly now: () => Date
+  readonly userVerifiedTopic: string
+  readonly walletCreatedTopic: string
+  readonly transaction: <Result>(work: (tables: AnnounceTables) => Promise<Result>) => Promise<Result>
+  readonly publish: Publish
+  /** Whether the vault holds a root. Asked only when something waits for one. */
+  readonly rootExists: () => Promise<boolean>
+}
+
+export type AnnounceResult = { verifications: number; wallets: number; released: number }
+
+const pageSize = 500
+
+/** The verification function announces its own verdicts; the sweep leaves it this long (ms) to do so. */
+const grace = 60_000
+
+/** Repeats a page until one is not full. */
+async function drain(page: () => Promise<number>): Promise<number> {
+  let total = 0
+  for (;;) {
+    const count = await page()
+    total += count
+    if (count < pageSize) return total
+  }
+}
+
+/**
+ * Announces everything. Publish first, note after: a crash in between publishes the same bytes once more.
+ *
+ * @throws {UnavailableError} when Kafka or Postgres is away; what was not noted stays for the next sweep
+ */
+export async function announce(ports: AnnouncePorts): Promise<AnnounceResult> {
+  const wallets = await drain(() =>
+    ports.transaction(async (tables) => {
+      const rows = await tables.lockWallets(pageSize)
+      await ports.publish(rows.map((row) => toPublication(ports.walletCreatedTopic, toWalletCreated(row))))
+      await tables.markWallets(rows, ports.now())
+      return rows.length
+    }),
+  )
+  const verifications = await drain(() =>
+    ports.transaction(async (tables) => {
+      const rows = await tables.lockVerifications(new Date(ports.now().getTime() - grace), pageSize)
+      await ports.publish(rows.map((row) => toPublication(ports.userVerifiedTopic, toUserVerified(row))))
+      await tables.markVerifications(
+        rows.map((row) => row.id),
+        ports.now(),
+      )
+      return rows.length
+    }),
+  )
+  const rootExists = await ports.rootExists()
+  const released = await drain(() =>
+    ports.transaction(async (tables) => {
+      const records = await tables.lockWaiting({ rootExists, now: ports.now(), limit: pageSize })
+      await ports.publish(records.map(({ topic, key, value, headers }) => ({ topic, key, value, headers })))
+      await tables.markReleased(records, ports.now())
+      return records.length
+    }),
+  )
+  return { verifications, wallets, released }
+}

@@ -1,0 +1,30 @@
+// The announce function: by its schedule, and nudged by the wallet function. What it is called with says nothing.
+import type { Log } from '../../shared/log.ts'
+import { type AnnouncePorts, type AnnounceResult, announce } from './announce.ts'
+
+export type AnnounceDependencies = AnnouncePorts & {
+  readonly log: Log
+  /** Notes for GET /health whether Kafka answers. Never fails. */
+  readonly beat: (status: 'ok' | 'failing') => Promise<void>
+  /** Asks Kafka for an answer, also when there is nothing to announce. */
+  readonly pingKafka: () => Promise<void>
+}
+
+export function createHandler(dependencies: AnnounceDependencies) {
+  const { log, beat, pingKafka } = dependencies
+  return async (): Promise<AnnounceResult> => {
+    try {
+      await pingKafka()
+      const result = await announce(dependencies)
+      await beat('ok')
+      if (result.verifications + result.wallets + result.released > 0) {
+        log.info('announced', { new: result.wallets, duplicate: result.verifications, waiting: result.released })
+      }
+      return result
+    } catch (error) {
+      log.error('not announced: the next sweep tries again', { error })
+      await beat('failing')
+      throw error
+    }
+  }
+}

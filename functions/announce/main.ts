@@ -1,0 +1,37 @@
+// Wires the announce function: environment, Postgres, Kafka, and a look at whether the vault holds a root.
+import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { parseEnvironment } from '../../shared/environment.ts'
+import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
+import { createPublisher } from '../../shared/kafka.ts'
+import { createLog } from '../../shared/log.ts'
+import { openDatabase } from '../../shared/secrets.ts'
+import { runAnnounceTransaction } from './announce-tables.ts'
+import { announceEnvironment } from './environment.ts'
+import { createHandler } from './handler.ts'
+
+const environment = parseEnvironment(announceEnvironment, process.env)
+const secrets = new SecretsManagerClient({})
+const database = openDatabase(secrets, environment, { applicationName: 'announce', deadline: 30_000 })
+const now = () => new Date()
+const publisher = createPublisher({
+  brokers: environment.KAFKA_BOOTSTRAP_SERVERS.split(','),
+  clientId: 'announce',
+  now: Date.now,
+})
+
+export const handler = createHandler({
+  log: createLog('announce'),
+  now,
+  userVerifiedTopic: environment.USER_VERIFIED_TOPIC,
+  walletCreatedTopic: environment.WALLET_CREATED_TOPIC,
+  transaction: (work) => database.run((sql) => runAnnounceTransaction(sql, work)),
+  publish: publisher.publish,
+  pingKafka: publisher.ping,
+  rootExists: async () => {
+    const { VersionIdsToStages } = await secrets.send(
+      new DescribeSecretCommand({ SecretId: environment.VAULT_SECRET_ARN }),
+    )
+    return Object.values(VersionIdsToStages ?? {}).some((stages) => stages.includes('AWSCURRENT'))
+  },
+  beat: createBeat('kafka', { now, write: (heartbeat) => database.run((sql) => writeHeartbeat(sql, heartbeat)) }),
+})

@@ -1,0 +1,123 @@
+// The GET routes: what is known of a verification, of a user's wallets, and of the service's health.
+import middy from '@middy/core'
+import type { APIGatewayProxyResult } from 'aws-lambda'
+import * as z from 'zod'
+import { RequestError } from '../../shared/errors.ts'
+import { answer, type HttpRequest, httpEdge, readPathParameter } from '../../shared/http.ts'
+import type { Log } from '../../shared/log.ts'
+import {
+  type AddressType,
+  addressTypes,
+  isAddressTypeOf,
+  type Network,
+  networkSchema,
+  networks,
+  userIdSchema,
+  type Verification,
+  type Wallet,
+} from '../../shared/model.ts'
+import { checkHealth, type HealthPorts } from './check-health.ts'
+
+export type ReadDependencies = HealthPorts & {
+  readonly log: Log
+  readonly newId: () => string
+  readonly findVerification: (id: string) => Promise<Verification | undefined>
+  readonly findWallets: (userId: string) => Promise<readonly Wallet[]>
+  readonly findWallet: (userId: string, network: Network, addressType: AddressType) => Promise<Wallet | undefined>
+}
+
+function toVerificationBody(verification: Verification) {
+  return {
+    verification_id: verification.id,
+    user_id: verification.userId,
+    network: verification.network,
+    address_type: verification.addressType,
+    status: verification.status,
+    reasons: verification.reasons,
+    created_at: verification.createdAt.toISOString(),
+    verified_at: verification.verifiedAt?.toISOString() ?? null,
+  }
+}
+
+function toWalletBody(wallet: Wallet) {
+  return {
+    user_id: wallet.userId,
+    network: wallet.network,
+    wallet_address: wallet.address,
+    address_type: wallet.addressType,
+    derivation_path: wallet.derivationPath,
+    created_at: wallet.createdAt.toISOString(),
+  }
+}
+
+async function readVerification(dependencies: ReadDependencies, event: HttpRequest): Promise<APIGatewayProxyResult> {
+  const id = readPathParameter(event, 'verification_id').toLowerCase()
+  const verification = z.uuid().safeParse(id).success ? await dependencies.findVerification(id) : undefined
+  if (!verification) throw new RequestError(404, 'verification_not_found', 'Verification not found')
+  return answer(200, toVerificationBody(verification))
+}
+
+/** A query parameter; of a repeated one the last, as API Gateway does. */
+function readQuery(event: HttpRequest, name: string): string | undefined {
+  return event.multiValueQueryStringParameters?.[name]?.at(-1) ?? event.queryStringParameters?.[name]
+}
+
+function readWalletQuery(event: HttpRequest): { network: Network; addressType: AddressType } | undefined {
+  const givenNetwork = readQuery(event, 'network')
+  const givenType = readQuery(event, 'address_type')
+  if (givenNetwork === undefined) {
+    if (givenType === undefined) return undefined
+    throw new RequestError(400, 'invalid_query', 'expected network with address_type; got address_type alone')
+  }
+  const parsed = networkSchema.safeParse(givenNetwork)
+  if (!parsed.success) {
+    throw new RequestError(400, 'unknown_network', `Invalid network: expected one of ${networks.join(', ')}`)
+  }
+  const network = parsed.data
+  const addressType = givenType ?? addressTypes[network][0]
+  if (isAddressTypeOf(network, addressType)) return { network, addressType }
+  const expected = addressTypes[network].join(', ')
+  throw new RequestError(400, 'unknown_address_type', `expected an address type of ${network}: ${expected}`)
+}
+
+async function readWallets(dependencies: ReadDependencies, event: HttpRequest): Promise<APIGatewayProxyResult> {
+  const parsed = userIdSchema.safeParse(readPathParameter(event, 'user_id'))
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(({ message }) => ({ path: 'user_id', message }))
+    throw new RequestError(422, 'invalid_field', `user_id: ${issues[0]?.message}`, issues)
+  }
+  const userId = parsed.data
+  const query = readWalletQuery(event)
+  const notFound = () => new RequestError(404, 'wallet_not_found', 'Wallet not found')
+  if (query) {
+    const wallet = await dependencies.findWallet(userId, query.network, query.addressType)
+    if (!wallet) throw notFound()
+    return answer(200, toWalletBody(wallet))
+  }
+  const wallets = await dependencies.findWallets(userId)
+  if (wallets.length === 0) throw notFound()
+  return answer(200, { user_id: userId, wallets: wallets.map(toWalletBody) })
+}
+
+async function readHealth(dependencies: ReadDependencies): Promise<APIGatewayProxyResult> {
+  const health = await checkHealth(dependencies)
+  return answer(health.status === 'ok' ? 200 : 503, health, { 'cache-control': 'no-store' })
+}
+
+export function createHandler(dependencies: ReadDependencies) {
+  const { log, now, newId } = dependencies
+  return middy<HttpRequest, APIGatewayProxyResult>()
+    .use(httpEdge({ log, now: () => now().getTime(), newId }))
+    .handler(async (event) => {
+      switch (event.resource) {
+        case '/verify/{verification_id}':
+          return readVerification(dependencies, event)
+        case '/wallet/{user_id}':
+          return readWallets(dependencies, event)
+        case '/health':
+          return readHealth(dependencies)
+        default:
+          throw new RequestError(404, 'route_not_found', `expected a known route; got ${event.resource}`)
+      }
+    })
+}

@@ -1,0 +1,24 @@
+// Wires the read function: environment and Postgres, under a role that can only read.
+import { randomUUID } from 'node:crypto'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { parseEnvironment } from '../../shared/environment.ts'
+import { findHeartbeats } from '../../shared/heartbeats.ts'
+import { createLog } from '../../shared/log.ts'
+import { openDatabase } from '../../shared/secrets.ts'
+import { findVerification } from '../../shared/verifications.ts'
+import { findWallet, findWallets } from '../../shared/wallets.ts'
+import { readEnvironment } from './environment.ts'
+import { createHandler } from './handler.ts'
+
+const environment = parseEnvironment(readEnvironment, process.env)
+const database = openDatabase(new SecretsManagerClient({}), environment, { applicationName: 'read', deadline: 5000 })
+
+export const handler = createHandler({
+  log: createLog('read'),
+  now: () => new Date(),
+  newId: randomUUID,
+  findVerification: (id) => database.run((sql) => findVerification(sql, id)),
+  findWallets: (userId) => database.run((sql) => findWallets(sql, userId)),
+  findWallet: (userId, network, addressType) => database.run((sql) => findWallet(sql, userId, network, addressType)),
+  findHeartbeats: () => database.run(findHeartbeats),
+})

@@ -1,0 +1,90 @@
+// The records of an MSK invocation: decoded, and told apart into ours and not ours.
+import * as z from 'zod'
+import { type UserVerified, userVerifiedSchema } from '../../shared/events.ts'
+
+const bytes = z.base64().transform((text): Uint8Array => Buffer.from(text, 'base64'))
+
+/** The event that Lambda hands over for a batch of Kafka records. `records` is keyed by `topic-partition`. */
+export const mskEventSchema = z.object({
+  records: z.record(
+    z.string(),
+    z.array(
+      z.object({
+        topic: z.string(),
+        partition: z.int(),
+        offset: z.int(),
+        /** Milliseconds since 1970. */
+        timestamp: z.number(),
+        key: bytes.nullish(),
+        value: bytes.nullish(),
+        // Bytes as numbers, and signed ones: -128 to 127.
+        headers: z.array(z.record(z.string(), z.array(z.int()))).nullish(),
+      }),
+    ),
+  ),
+})
+export type MskEvent = z.input<typeof mskEventSchema>
+
+/** Where a record stands, and its original bytes. */
+export type KafkaRecord = {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly recordedAt: Date
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  /** In order, names may repeat; values as base64. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+}
+
+export type ClassifiedRecord =
+  | { readonly record: KafkaRecord; readonly event: UserVerified; readonly requestId: string }
+  | { readonly record: KafkaRecord; readonly refusal: string }
+
+/** All records of an invocation, in the order of their partitions. */
+export function readRecords(event: unknown): readonly KafkaRecord[] {
+  return Object.values(mskEventSchema.parse(event).records)
+    .flat()
+    .map((record) => ({
+      topic: record.topic,
+      partition: record.partition,
+      offset: record.offset,
+      recordedAt: new Date(record.timestamp),
+      key: record.key ?? null,
+      value: record.value ?? null,
+      headers: (record.headers ?? []).flatMap((header) =>
+        Object.entries(header).map(
+          ([name, numbers]) => [name, Buffer.from(Uint8Array.from(numbers)).toString('base64')] as const,
+        ),
+      ),
+    }))
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+const versionSchema = z.object({ event: z.literal('user.verified'), version: z.int() })
+
+/** Tells what a record is: a `user.verified` that we understand, or why not. The refusal names fields, never values. */
+export function classifyRecord(record: KafkaRecord): ClassifiedRecord {
+  if (record.value === null) return { record, refusal: 'no value (tombstone)' }
+  let json: unknown
+  try {
+    json = JSON.parse(utf8.decode(record.value))
+  } catch {
+    return { record, refusal: 'value is not JSON in UTF-8' }
+  }
+  const versioned = versionSchema.safeParse(json)
+  if (versioned.success && versioned.data.version !== 1) {
+    return { record, refusal: `unknown version ${versioned.data.version} of user.verified` }
+  }
+  const parsed = userVerifiedSchema.safeParse(json)
+  if (!parsed.success) {
+    const paths = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'value'))]
+    return { record, refusal: `not a user.verified event: wrong or missing ${paths.join(', ')}` }
+  }
+  const requestId = record.headers.find(([name]) => name === 'request_id')?.[1]
+  return {
+    record,
+    event: parsed.data,
+    requestId: requestId === undefined ? parsed.data.event_id : Buffer.from(requestId, 'base64').toString('utf8'),
+  }
+}

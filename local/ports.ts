@@ -1,0 +1,56 @@
+// The ports of the local stack, all on loopback: chosen once and kept with the state, since they are part of what is deployed.
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { randomInt } from 'node:crypto'
+import * as z from 'zod'
+import { writeFileAtomically } from './atomic-file.ts'
+
+const portsSchema = z.object({
+  postgres: z.int(),
+  kafka: z.int(),
+  kafkaController: z.int(),
+  emulator: z.int(),
+})
+
+export type Ports = Readonly<z.infer<typeof portsSchema>>
+
+/** Whether nothing listens on a port of 127.0.0.1. */
+export function isPortFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen({ port, host: '127.0.0.1' }, () => server.close(() => resolve(true)))
+  })
+}
+
+/** A free port below the ranges that systems take outgoing connections' ports from: it will likely be free next time too. */
+export async function findFreePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(15_000, 32_000)
+    if (await isPortFree(port)) return port
+  }
+}
+
+/** The ports of a state: those of its last start as far as they are free, else others; `say` tells of each that moved. */
+export async function choosePorts(stateFolder: string, say: (text: string) => void): Promise<Ports> {
+  const path = join(stateFolder, 'ports.json')
+  const kept = await readFile(path, 'utf8').then(
+    (text) => portsSchema.parse(JSON.parse(text)),
+    () => undefined,
+  )
+  const ports = { postgres: 0, kafka: 0, kafkaController: 0, emulator: 0 }
+  for (const part of ['postgres', 'kafka', 'kafkaController', 'emulator'] as const) {
+    const port = kept?.[part]
+    if (port !== undefined && (await isPortFree(port))) {
+      ports[part] = port
+      continue
+    }
+    ports[part] = await findFreePort()
+    if (port !== undefined) {
+      say(`port ${port}, which ${part} had so far, is taken by another program: ${part} moves to ${ports[part]}`)
+    }
+  }
+  await writeFileAtomically(path, `${JSON.stringify(ports, null, 2)}\n`)
+  return ports
+}
