@@ -1,6 +1,7 @@
 // Turns the folders of `functions/` into folders that Lambda runs: one `main.mjs` each, and what it loads at run time.
-import { cp, readFile } from 'node:fs/promises'
+
 import { existsSync } from 'node:fs'
+import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 

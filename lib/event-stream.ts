@@ -18,13 +18,22 @@ export class EventStream extends Construct {
   }
 
   /** Lets a function publish `user.verified`. */
-  grantPublishUserVerified(_identity: FunctionIdentity): { KAFKA_BOOTSTRAP_SERVERS: string; USER_VERIFIED_TOPIC: string } {
+  grantPublishUserVerified(_identity: FunctionIdentity): {
+    KAFKA_BOOTSTRAP_SERVERS: string
+    USER_VERIFIED_TOPIC: string
+  } {
     return { KAFKA_BOOTSTRAP_SERVERS: this.bootstrapServers, USER_VERIFIED_TOPIC: this.stage.topics.userVerified.name }
   }
 
   /** Lets a function publish `wallet.created`. */
-  grantPublishWalletCreated(_identity: FunctionIdentity): { KAFKA_BOOTSTRAP_SERVERS: string; WALLET_CREATED_TOPIC: string } {
-    return { KAFKA_BOOTSTRAP_SERVERS: this.bootstrapServers, WALLET_CREATED_TOPIC: this.stage.topics.walletCreated.name }
+  grantPublishWalletCreated(_identity: FunctionIdentity): {
+    KAFKA_BOOTSTRAP_SERVERS: string
+    WALLET_CREATED_TOPIC: string
+  } {
+    return {
+      KAFKA_BOOTSTRAP_SERVERS: this.bootstrapServers,
+      WALLET_CREATED_TOPIC: this.stage.topics.walletCreated.name,
+    }
   }
 
   private get bootstrapServers(): string {

@@ -1,5 +1,5 @@
 // What may be replaced: the functions, what calls them, and what each may do. State lives in the data stack.
-import { type CfnResource, CfnOutput, Duration, Stack } from 'aws-cdk-lib'
+import { CfnOutput, type CfnResource, Duration, Stack } from 'aws-cdk-lib'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda'

@@ -3,17 +3,15 @@
 import { z } from 'zod'
 
 /** A number of seconds from 0 to 900, the longest delivery delay that SQS knows (SendMessage, DelaySeconds). */
-const delaySeconds = z
-  .string()
-  .transform((text, context) => {
-    const value = text.trim() === '' ? Number.NaN : Number(text)
-    if (Number.isInteger(value) && value >= 0 && value <= 900) return value
-    context.addIssue({
-      code: 'custom',
-      message: `expected whole seconds from 0 to 900, because SQS delays by whole seconds up to 15 minutes; got "${text}"`,
-    })
-    return z.NEVER
+const delaySeconds = z.string().transform((text, context) => {
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (Number.isInteger(value) && value >= 0 && value <= 900) return value
+  context.addIssue({
+    code: 'custom',
+    message: `expected whole seconds from 0 to 900, because SQS delays by whole seconds up to 15 minutes; got "${text}"`,
   })
+  return z.NEVER
+})
 
 const positiveInteger = (maximum: number) =>
   z.string().transform((text, context) => {

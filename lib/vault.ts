@@ -14,14 +14,10 @@ import {
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { CfnSecret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
+import { toEncryptionContext } from '../shared/vault.ts'
 import type { FunctionIdentity } from './function-identity.ts'
 import { pinLogicalId } from './logical-id.ts'
 import type { Stage } from './stage.ts'
-
-/** The encryption context that every use of the key presents. Logged by AWS in the clear. */
-function encryptionContext(stage: Stage): Readonly<Record<string, string>> {
-  return { app: 'verified-wallets', stage: stage.name, purpose: 'mnemonic' }
-}
 
 export interface VaultProps {
   readonly stage: Stage
@@ -71,10 +67,10 @@ export class Vault extends Construct {
       ? {
           conditions: {
             StringEquals: Object.fromEntries(
-              Object.entries(encryptionContext(stage)).map(([key, value]) => [`kms:EncryptionContext:${key}`, value]),
+              Object.entries(toEncryptionContext(stage.name)).map(([key, value]) => [`kms:EncryptionContext:${key}`, value]),
             ),
             // No key beside these; alone it would let an empty context pass.
-            'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': Object.keys(encryptionContext(stage)) },
+            'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': Object.keys(toEncryptionContext(stage.name)) },
           },
         }
       : {}

@@ -231,7 +231,8 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
 
 type ListedProcess = { readonly pid: number; readonly group: number; readonly command: string }
 
-function listProcesses(): readonly ListedProcess[] {
+/** Every process of this machine that can be seen. */
+export function listProcesses(): readonly ListedProcess[] {
   if (process.platform === 'linux') {
     // Not with ps: small images have none.
     return readdirSync('/proc')

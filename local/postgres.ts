@@ -2,13 +2,12 @@
 // hooks the process's signals and dies with its terminal, where this stack must end in order.
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { access, chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { access, chown, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import postgres from 'postgres'
 import { writeFileAtomically } from './atomic-file.ts'
-import { type Child, runChild, startChild, waitUntilReady } from './child-process.ts'
-import { readStartMark } from './file-lock.mjs'
+import { type Child, listProcesses, runChild, startChild, waitUntilReady } from './child-process.ts'
 import { LocalError } from './local-error.ts'
 import { findFreePort } from './ports.ts'
 
@@ -77,11 +76,13 @@ export async function startPostgres(options: {
       await chown(newFolder, runAs.user.uid, runAs.user.gid)
       await chown(passwordFile, runAs.user.uid, runAs.user.gid)
     }
+    // The server's own locale: the same on every machine, whatever is installed there.
+    const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
     const authentication = ['--auth=scram-sha-256', `--username=${superuser}`, `--pwfile=${passwordFile}`]
     await runChild({
       name: 'postgres-initdb',
       stateFolder,
-      ...runAs.wrap(binaries.initdb, [`--pgdata=${newFolder}`, ...authentication, '--encoding=UTF8', '--locale=C']),
+      ...runAs.wrap(binaries.initdb, [`--pgdata=${newFolder}`, ...authentication, ...locale]),
       environment,
       signal,
     })
@@ -178,6 +179,13 @@ async function removeStalePidFile(dataFolder: string): Promise<void> {
     () => undefined,
   )
   if (pid === undefined) return
-  const isOurs = readStartMark(pid) !== undefined && isPostmaster(pid, dataFolder)
+  const isOurs = listProcesses().some((process) => process.pid === pid && process.command.includes(dataFolder))
   if (!isOurs) await rm(path, { force: true })
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }

@@ -104,7 +104,7 @@ describe('the document bucket', () => {
         sid: 'AnnounceDocuments',
         effect: 'Allow',
         actions: ['sqs:SendMessage'],
-        resources: ['${VerificationQueue.Arn}'],
+        resources: ['<VerificationQueue.Arn>'],
         principals: ['s3.amazonaws.com'],
         conditions: {
           ArnEquals: { 'aws:SourceArn': 'arn:aws:s3:::verified-wallets-local-documents-000000000000-us-east-1' },
@@ -177,7 +177,7 @@ describe('the vault', () => {
         effect: 'Allow',
         actions: ['kms:Decrypt'],
         resources: ['*'],
-        principals: ['${WalletRole.Arn}'],
+        principals: ['<WalletRole.Arn>'],
         conditions: undefined,
       },
       {
@@ -185,7 +185,7 @@ describe('the vault', () => {
         effect: 'Allow',
         actions: ['kms:GenerateDataKey'],
         resources: ['*'],
-        principals: ['arn:aws:iam::000000000000:root', '${ProvisionRole.Arn}'],
+        principals: ['arn:aws:iam::000000000000:root', '<ProvisionRole.Arn>'],
         conditions: undefined,
       },
       {

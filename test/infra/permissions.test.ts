@@ -7,78 +7,80 @@ const { data, service } = synthesise(localStage())
 /** Permissions of a function besides its own logs: what for, which actions, on what. */
 const table: Record<string, Record<string, { readonly actions: string[]; readonly resources: string[] }>> = {
   Intake: {
-    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['${DatabaseIntakeSecret.Id}'] },
-    PutDocuments: { actions: ['s3:PutObject'], resources: ['${DocumentBucket.Arn}/incoming/*'] },
+    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseIntakeSecret.Id>'] },
+    PutDocuments: { actions: ['s3:PutObject'], resources: ['<DocumentBucket.Arn>/incoming/*'] },
   },
   Inspect: {
-    GetDocuments: { actions: ['s3:GetObject'], resources: ['${DocumentBucket.Arn}/incoming/*'] },
-    TellMissingDocuments: { actions: ['s3:ListBucket'], resources: ['${DocumentBucket.Arn}'] },
+    GetDocuments: { actions: ['s3:GetObject'], resources: ['<DocumentBucket.Arn>/incoming/*'] },
+    TellMissingDocuments: { actions: ['s3:ListBucket'], resources: ['<DocumentBucket.Arn>'] },
   },
   Verification: {
     ReadOwnDatabaseSecret: {
       actions: ['secretsmanager:GetSecretValue'],
-      resources: ['${DatabaseVerificationSecret.Id}'],
+      resources: ['<DatabaseVerificationSecret.Id>'],
     },
-    InvokeInspect: { actions: ['lambda:InvokeFunction'], resources: ['${Inspect.Arn}'] },
+    InvokeInspect: { actions: ['lambda:InvokeFunction'], resources: ['<Inspect.Arn>'] },
     ConsumeVerificationQueue: {
       actions: ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
-      resources: ['${VerificationQueue.Arn}'],
+      resources: ['<VerificationQueue.Arn>'],
     },
   },
   Wallet: {
-    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['${DatabaseWalletSecret.Id}'] },
-    ReadVault: { actions: ['secretsmanager:GetSecretValue'], resources: ['${VaultSecret.Id}'] },
-    InvokeAnnounce: { actions: ['lambda:InvokeFunction'], resources: ['${Announce.Arn}'] },
+    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseWalletSecret.Id>'] },
+    ReadVault: { actions: ['secretsmanager:GetSecretValue'], resources: ['<VaultSecret.Id>'] },
+    InvokeAnnounce: { actions: ['lambda:InvokeFunction'], resources: ['<Announce.Arn>'] },
   },
   Announce: {
-    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['${DatabaseAnnounceSecret.Id}'] },
-    DescribeVault: { actions: ['secretsmanager:DescribeSecret'], resources: ['${VaultSecret.Id}'] },
+    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseAnnounceSecret.Id>'] },
+    DescribeVault: { actions: ['secretsmanager:DescribeSecret'], resources: ['<VaultSecret.Id>'] },
   },
   Read: {
-    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['${DatabaseReadSecret.Id}'] },
+    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseReadSecret.Id>'] },
   },
   Migrate: {
-    ReadAdminSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['${DatabaseAdminSecret.Id}'] },
+    ReadAdminSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseAdminSecret.Id>'] },
     ReadRoleSecrets: {
       actions: ['secretsmanager:GetSecretValue'],
       resources: [
-        '${DatabaseAnnounceSecret.Id}',
-        '${DatabaseIntakeSecret.Id}',
-        '${DatabaseReadSecret.Id}',
-        '${DatabaseVerificationSecret.Id}',
-        '${DatabaseWalletSecret.Id}',
+        '<DatabaseAnnounceSecret.Id>',
+        '<DatabaseIntakeSecret.Id>',
+        '<DatabaseReadSecret.Id>',
+        '<DatabaseVerificationSecret.Id>',
+        '<DatabaseWalletSecret.Id>',
       ],
     },
   },
   Provision: {
     FillVault: {
       actions: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
-      resources: ['${VaultSecret.Id}'],
+      resources: ['<VaultSecret.Id>'],
     },
     DrawEntropy: { actions: ['kms:GenerateRandom'], resources: ['*'] },
   },
 }
 
 /** Resources that are a bare wildcard, each with its reason. */
-const wildcards: Record<string, string> = { DrawEntropy: 'GenerateRandom belongs to no key: IAM knows no resource for it' }
+const wildcards: Record<string, string> = {
+  DrawEntropy: 'GenerateRandom belongs to no key: IAM knows no resource for it',
+}
 
 const functions = Object.fromEntries(
   Object.entries(service.Outputs)
     .filter(([name]) => name.endsWith('FunctionName'))
     .map(([name, output]) => [
       name.replace(/FunctionName$/, ''),
-      write((output as { Value: unknown }).Value).slice(2, -1),
+      write((output as { Value: unknown }).Value).slice(1, -1),
     ]),
 )
 
 /** Logical ids that CDK makes, as the table names them. */
 function readable(text: string): string {
-  return Object.entries(functions).reduce((result, [name, id]) => result.replace(`\${${id}.Arn}`, `\${${name}.Arn}`), text)
+  return Object.entries(functions).reduce((result, [name, id]) => result.replace(`<${id}.Arn>`, `<${name}.Arn>`), text)
 }
 
 function roleOf(name: string): string {
   const role = service.Resources[functions[name] ?? '']?.Properties.Role
-  return write(role, data).replace(/\.Arn}$/, '}')
+  return write(role, data).replace(/\.Arn>$/, '>')
 }
 
 function policiesOf(role: string): Statement[] {
@@ -94,12 +96,15 @@ describe('a function may do exactly', () => {
 
   test.each(Object.keys(table))('its part: %s', (name) => {
     const actual = policiesOf(roleOf(name))
-    const logGroup = write((service.Resources[functions[name] ?? '']?.Properties.LoggingConfig as { LogGroup: unknown }).LogGroup)
+    const logGroup = write(
+      (service.Resources[functions[name] ?? '']?.Properties.LoggingConfig as { LogGroup: unknown } | undefined)
+        ?.LogGroup,
+    )
     const expected = {
       ...table[name],
       WriteOwnLogs: {
         actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-        resources: [logGroup.replace('}', '.Arn}')],
+        resources: [logGroup.replace('>', '.Arn>')],
       },
     }
     expect(actual.map((statement) => statement.sid).toSorted()).toEqual(Object.keys(expected).toSorted())
@@ -122,6 +127,11 @@ test('each function has a role of its own', () => {
   expect(new Set(roles).size).toBe(roles.length)
 })
 
+test('the key of the vault names the roles that run: wallet and provision', () => {
+  expect(roleOf('Wallet')).toBe('<WalletRole>')
+  expect(roleOf('Provision')).toBe('<ProvisionRole>')
+})
+
 test('every policy of the templates belongs to a role of the table', () => {
   const roles = Object.keys(functions).map(roleOf)
   for (const [, policy] of resourcesOf(service, 'AWS::IAM::Policy')) {
@@ -141,9 +151,9 @@ test('no role has a managed policy, and none but the provider of the trigger an 
   }
   const inline = roles.filter(([, role]) => role.Properties.Policies !== undefined)
   expect(inline.map(([id]) => id)).toEqual([expect.stringMatching(/^AWSCDKTriggerCustomResourceProvider/)])
-  const [document] = inline[0]?.[1].Properties.Policies as [{ PolicyDocument: unknown }]
-  expect(statements(document.PolicyDocument)).toMatchObject([
-    { effect: 'Allow', actions: ['lambda:InvokeFunction'], resources: [`\${${functions.Migrate}.Arn}:*`] },
+  const documents = inline[0]?.[1].Properties.Policies as { PolicyDocument: unknown }[]
+  expect(documents.flatMap(({ PolicyDocument }) => statements(PolicyDocument))).toMatchObject([
+    { effect: 'Allow', actions: ['lambda:InvokeFunction'], resources: [`<${functions.Migrate}.Arn>:*`] },
   ])
   for (const template of [data, service]) expect(resourcesOf(template, 'AWS::IAM::ManagedPolicy')).toEqual([])
 })
@@ -170,15 +180,15 @@ test('who may invoke a function: the API its routes, the schedule announce, each
   const permissions = resourcesOf(service, 'AWS::Lambda::Permission').map(([, { Properties }]) => ({
     function: readable(write(Properties.FunctionName)),
     principal: Properties.Principal,
-    source: write(Properties.SourceArn).replace(/\$\{[^}]+\}/g, '#'),
+    source: write(Properties.SourceArn).replace(/<[^>]+>/g, '#'),
   }))
   const api = { principal: 'apigateway.amazonaws.com' }
   const arn = 'arn:aws:execute-api:us-east-1:000000000000:#/#'
   expect(permissions.toSorted((a, b) => (a.source < b.source ? -1 : 1))).toEqual([
-    { function: '${Announce.Arn}', principal: 'events.amazonaws.com', source: '#' },
-    { function: '${Read.Arn}', ...api, source: `${arn}/GET/health` },
-    { function: '${Read.Arn}', ...api, source: `${arn}/GET/verify/*` },
-    { function: '${Read.Arn}', ...api, source: `${arn}/GET/wallet/*` },
-    { function: '${Intake.Arn}', ...api, source: `${arn}/POST/verify` },
+    { function: '<Announce.Arn>', principal: 'events.amazonaws.com', source: '#' },
+    { function: '<Read.Arn>', ...api, source: `${arn}/GET/health` },
+    { function: '<Read.Arn>', ...api, source: `${arn}/GET/verify/*` },
+    { function: '<Read.Arn>', ...api, source: `${arn}/GET/wallet/*` },
+    { function: '<Intake.Arn>', ...api, source: `${arn}/POST/verify` },
   ])
 })

@@ -9,7 +9,7 @@ import { provisionEnvironment } from '../../functions/provision/environment.ts'
 import { readEnvironment } from '../../functions/read/environment.ts'
 import { verificationEnvironment } from '../../functions/verification/environment.ts'
 import { walletEnvironment } from '../../functions/wallet/environment.ts'
-import { type Resource, localStage, resourcesOf, synthesise, write } from './templates.ts'
+import { localStage, type Resource, resourcesOf, synthesise, write } from './templates.ts'
 
 const stage = localStage({ MAX_DOCUMENT_SIZE_MB: '7', KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2' })
 const { data, service } = synthesise(stage)
@@ -33,15 +33,15 @@ function environmentOf(name: string): Record<string, string> {
 
 const database = { DATABASE_HOST: '127.0.0.1', DATABASE_PORT: '15432', DATABASE_NAME: 'wallets' }
 const userVerified = { KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2', USER_VERIFIED_TOPIC: 'user.verified' }
-const vault = { VAULT_SECRET_ARN: '${VaultSecret.Id}', VAULT_KEY_ARN: '${VaultKey.Arn}' }
+const vault = { VAULT_SECRET_ARN: '<VaultSecret.Id>', VAULT_KEY_ARN: '<VaultKey.Arn>' }
 
 const expected = {
   Intake: {
     schema: intakeEnvironment,
     environment: {
       ...database,
-      DATABASE_SECRET_ARN: '${DatabaseIntakeSecret.Id}',
-      DOCUMENT_BUCKET: '${DocumentBucket}',
+      DATABASE_SECRET_ARN: '<DatabaseIntakeSecret.Id>',
+      DOCUMENT_BUCKET: '<DocumentBucket>',
       MAX_DOCUMENT_SIZE_MB: '7',
     },
     timeout: 20,
@@ -49,7 +49,7 @@ const expected = {
   },
   Inspect: {
     schema: inspectEnvironment,
-    environment: { DOCUMENT_BUCKET: '${DocumentBucket}' },
+    environment: { DOCUMENT_BUCKET: '<DocumentBucket>' },
     timeout: 10,
     memory: 1769,
   },
@@ -58,8 +58,8 @@ const expected = {
     environment: {
       ...database,
       ...userVerified,
-      DATABASE_SECRET_ARN: '${DatabaseVerificationSecret.Id}',
-      INSPECT_FUNCTION: `\${${idOf('Inspect')}}`,
+      DATABASE_SECRET_ARN: '<DatabaseVerificationSecret.Id>',
+      INSPECT_FUNCTION: `<${idOf('Inspect')}>`,
     },
     timeout: 25,
     memory: 256,
@@ -69,10 +69,10 @@ const expected = {
     environment: {
       ...database,
       ...vault,
-      DATABASE_SECRET_ARN: '${DatabaseWalletSecret.Id}',
+      DATABASE_SECRET_ARN: '<DatabaseWalletSecret.Id>',
       STAGE: 'local',
       ACCEPT_PUBLIC_MNEMONICS: 'true',
-      ANNOUNCE_FUNCTION: `\${${idOf('Announce')}}`,
+      ANNOUNCE_FUNCTION: `<${idOf('Announce')}>`,
     },
     timeout: 60,
     memory: 1769,
@@ -82,16 +82,16 @@ const expected = {
     environment: {
       ...database,
       ...userVerified,
-      DATABASE_SECRET_ARN: '${DatabaseAnnounceSecret.Id}',
+      DATABASE_SECRET_ARN: '<DatabaseAnnounceSecret.Id>',
       WALLET_CREATED_TOPIC: 'wallet.created',
-      VAULT_SECRET_ARN: '${VaultSecret.Id}',
+      VAULT_SECRET_ARN: '<VaultSecret.Id>',
     },
     timeout: 50,
     memory: 256,
   },
   Read: {
     schema: readEnvironment,
-    environment: { ...database, DATABASE_SECRET_ARN: '${DatabaseReadSecret.Id}' },
+    environment: { ...database, DATABASE_SECRET_ARN: '<DatabaseReadSecret.Id>' },
     timeout: 10,
     memory: 256,
   },
@@ -99,13 +99,13 @@ const expected = {
     schema: migrateEnvironment,
     environment: {
       ...database,
-      DATABASE_SECRET_ARN: '${DatabaseAdminSecret.Id}',
+      DATABASE_SECRET_ARN: '<DatabaseAdminSecret.Id>',
       DATABASE_ROLE_SECRETS: JSON.stringify({
-        app_intake: '${DatabaseIntakeSecret.Id}',
-        app_verification: '${DatabaseVerificationSecret.Id}',
-        app_wallet: '${DatabaseWalletSecret.Id}',
-        app_announce: '${DatabaseAnnounceSecret.Id}',
-        app_read: '${DatabaseReadSecret.Id}',
+        app_intake: '<DatabaseIntakeSecret.Id>',
+        app_verification: '<DatabaseVerificationSecret.Id>',
+        app_wallet: '<DatabaseWalletSecret.Id>',
+        app_announce: '<DatabaseAnnounceSecret.Id>',
+        app_read: '<DatabaseReadSecret.Id>',
       }),
     },
     timeout: 300,
@@ -142,7 +142,8 @@ describe.each(names)('the function %s', (name) => {
       Properties: { RetentionInDays: 30 },
     })
     const users = resourcesOf(service, 'AWS::Lambda::Function').filter(
-      ([, other]) => (other.Properties.LoggingConfig as { LogGroup: { Ref: string } } | undefined)?.LogGroup.Ref === LogGroup.Ref,
+      ([, other]) =>
+        (other.Properties.LoggingConfig as { LogGroup: { Ref: string } } | undefined)?.LogGroup.Ref === LogGroup.Ref,
     )
     expect(users.map(([id]) => id)).toEqual([idOf(name)])
   })
@@ -151,7 +152,7 @@ describe.each(names)('the function %s', (name) => {
     const policies = resourcesOf(service, 'AWS::IAM::Policy')
       .filter(([, policy]) =>
         (policy.Properties.Roles as unknown[]).some(
-          (role) => write(role, data).slice(0, -1) === write(functionOf(name).Properties.Role, data).replace(/\.Arn}$/, ''),
+          (role) => write(role, data) === write(functionOf(name).Properties.Role, data).replace(/\.Arn>$/, '>'),
         ),
       )
       .map(([id]) => id)
@@ -178,7 +179,7 @@ test('publicly known mnemonics are refused where the stage says so', () => {
 test('verification takes batches from the queue, some at once, and reports the items that failed', () => {
   assertions.resourceCountIs('AWS::Lambda::EventSourceMapping', 1)
   const [, mapping] = resourcesOf(service, 'AWS::Lambda::EventSourceMapping')[0] ?? []
-  expect(write(mapping?.Properties.EventSourceArn, data)).toBe('${VerificationQueue.Arn}')
+  expect(write(mapping?.Properties.EventSourceArn, data)).toBe('<VerificationQueue.Arn>')
   expect(mapping?.Properties).toMatchObject({
     FunctionName: { Ref: idOf('Verification') },
     BatchSize: stage.verificationBatchSize,
@@ -236,7 +237,7 @@ describe('the API', () => {
     }
     return resourcesOf(service, 'AWS::ApiGateway::Method').map(([, { Properties }]) => {
       const { Type, Uri } = Properties.Integration as { Type: string; Uri: unknown }
-      const target = names.find((name) => write(Uri).includes(`\${${idOf(name)}.Arn}`))
+      const target = names.find((name) => write(Uri).includes(`<${idOf(name)}.Arn>`))
       return `${Properties.HttpMethod} ${pathOf(Properties.ResourceId)} ${Type} ${target}`
     })
   }

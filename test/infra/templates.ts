@@ -28,7 +28,10 @@ export type Resource = {
   readonly UpdateReplacePolicy?: string
 }
 
-export type Template = { readonly Resources: Readonly<Record<string, Resource>>; readonly Outputs: Readonly<Record<string, unknown>> }
+export type Template = {
+  readonly Resources: Readonly<Record<string, Resource>>
+  readonly Outputs: Readonly<Record<string, unknown>>
+}
 
 export type Templates = { readonly data: Template; readonly service: Template; readonly validation: string | undefined }
 
@@ -68,18 +71,18 @@ function writeBundles(folder: string): Bundles {
   const folders = functionNames.map((name) => [name, join(folder, name)] as const)
   for (const [name, path] of folders) {
     mkdirSync(path)
-    writeFileSync(join(path, 'main.mjs'), `export const handler = async () => '${name}'\n`)
+    writeFileSync(join(path, 'main.mjs'), `export const handler = async () => '<name>'\n`)
   }
   return Object.fromEntries(folders) as Record<(typeof functionNames)[number], string>
 }
 
-/** A value of a template as text: `${Name}`, `${Name.Attribute}`; a reference into the other stack as its output says. */
+/** A value of a template as text: `<Name>`, `<Name.Attribute>`; a reference into the other stack as its output says. */
 export function write(value: unknown, data?: Template): string {
   if (typeof value === 'string') return value
   if (typeof value !== 'object' || value === null) return String(value)
   const [[kind, content]] = Object.entries(value) as [[string, never]]
-  if (kind === 'Ref') return `\${${content}}`
-  if (kind === 'Fn::GetAtt') return `\${${(content as string[]).join('.')}}`
+  if (kind === 'Ref') return `<${content}>`
+  if (kind === 'Fn::GetAtt') return `<${(content as string[]).join('.')}>`
   if (kind === 'Fn::Join') return (content as [string, unknown[]])[1].map((part) => write(part, data)).join(content[0])
   if (kind === 'Fn::GetStackOutput' && data) {
     return write((data.Outputs[(content as { OutputName: string }).OutputName] as { Value: unknown }).Value)
@@ -98,7 +101,9 @@ export function statements(document: unknown, data?: Template): Statement[] {
     actions: list(statement.Action).map((action) => write(action, data)),
     resources: list(statement.Resource).map((resource) => write(resource, data)),
     principals: list(statement.Principal)
-      .flatMap((principal) => (typeof principal === 'object' && principal !== null ? Object.values(principal) : [principal]))
+      .flatMap((principal) =>
+        typeof principal === 'object' && principal !== null ? Object.values(principal) : [principal],
+      )
       .flatMap(list)
       .map((principal) => write(principal, data)),
     conditions: statement.Condition,

@@ -10,5 +10,5 @@ test('the validation finds nothing', () => {
 test('the validation bites: a batch size that only it refuses', () => {
   const stage = { ...localStage(), verificationBatchSize: 20_000 }
   expect(() => synthesise(stage)).not.toThrow()
-  expect(() => synthesise(stage, true)).toThrow('Validation failed')
+  expect(() => synthesise(stage, true)).toThrow('BatchSize: 20000')
 })

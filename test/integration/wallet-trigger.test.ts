@@ -302,8 +302,9 @@ test('hands over again what was running when it ended without an answer', async 
   expect(again).toEqual([0, 1])
 })
 
-test('loses nothing while members come and go, and does not commit for a partition that is no longer its own', async () => {
+test('loses nothing while members come and go, and keeps one invocation a partition through it', async () => {
   const trigger = await createTopics(4)
+  const running = new Set<number>()
   const done = new Map<number, Set<number>>()
   const work = async ({ partition, records }: Invocation) => {
     await wait(5)
@@ -315,11 +316,16 @@ test('loses nothing while members come and go, and does not commit for a partiti
   const release = Promise.withResolvers<void>()
   let held = -1
   const first = await start(trigger, async (invocation) => {
+    const { partition } = invocation
+    expect(running).not.toContain(partition)
+    running.add(partition)
     if (held === -1) {
-      held = invocation.partition
+      held = partition
       await release.promise
     }
-    return work(invocation)
+    const answer = await work(invocation)
+    running.delete(partition)
+    return answer
   })
   await send(trigger.topic, [0, 1, 2, 3].flatMap((partition) => numbered(50, partition)))
   await expect.poll(() => held, patiently).not.toBe(-1)

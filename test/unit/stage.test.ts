@@ -106,7 +106,9 @@ test('all that is wrong is said at once', () => {
 describe('the stage table', () => {
   test('knows local, and names what it knows when asked for another', () => {
     expect(findStage('local', readSettings({})).name).toBe('local')
-    expect(() => findStage('prod', readSettings({}))).toThrow(new SettingsError('expected a stage of local; got "prod"'))
+    expect(() => findStage('prod', readSettings({}))).toThrow(
+      new SettingsError('expected a stage of local; got "prod"'),
+    )
     expect(() => findStage('toString', readSettings({}))).toThrow(SettingsError)
   })
 
@@ -114,11 +116,14 @@ describe('the stage table', () => {
     ['50', 6],
     ['6', 6],
     ['2', 2],
-  ])('bounds wallet invocations by MAX_CONCURRENT_GENERATIONS and by the partitions: %s gives %i', (given, effective) => {
-    const stage = findStage('local', readSettings({ MAX_CONCURRENT_GENERATIONS: given }))
-    expect(stage.walletTrigger.maximumConcurrency).toBe(effective)
-    expect(stage.topics.userVerified.partitions).toBe(6)
-  })
+  ])(
+    'bounds wallet invocations by MAX_CONCURRENT_GENERATIONS and by the partitions: %s gives %i',
+    (given, effective) => {
+      const stage = findStage('local', readSettings({ MAX_CONCURRENT_GENERATIONS: given }))
+      expect(stage.walletTrigger.maximumConcurrency).toBe(effective)
+      expect(stage.topics.userVerified.partitions).toBe(6)
+    },
+  )
 
   test('feeds the trigger and the topics from one place', () => {
     const { walletTrigger, topics } = findStage('local', readSettings({}))

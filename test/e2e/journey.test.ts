@@ -1,0 +1,336 @@
+// The whole path through the deployed local stack: documents in over HTTP, wallets out, faults in between. Kafka and
+// Postgres are the test's own, given by their addresses, so that they can be stopped.
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { entropyToMnemonic } from 'bip39'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ensureKafka } from '../../local/install.ts'
+import { type RunningKafka, startKafka } from '../../local/kafka.ts'
+import { type RunningPostgres, startPostgres } from '../../local/postgres.ts'
+import { makeLetter, samples } from '../support/fixtures.ts'
+import {
+  call,
+  encodePathSegment,
+  forEachAtOnce,
+  poll,
+  postDocument,
+  runStart,
+  type StackDescription,
+  type StackProcess,
+  stopStack,
+  waitForWallet,
+  waitUntilStackIsReady,
+} from '../support/local-stack.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'journey-'))
+const state = join(folder, 'stack')
+const mnemonic = entropyToMnemonic(randomBytes(32).toString('hex'))
+let database: RunningPostgres
+let kafka: RunningKafka
+let stackProcess: StackProcess
+let stack: StackDescription
+let sql: postgres.Sql
+
+beforeAll(async () => {
+  await ensureKafka()
+  const servers = join(folder, 'servers')
+  ;[database, kafka] = await Promise.all([startPostgres({ stateFolder: servers }), startKafka({ stateFolder: servers })])
+  const mnemonicFile = join(folder, 'mnemonic')
+  writeFileSync(mnemonicFile, `${mnemonic}\n`, { mode: 0o600 })
+  stackProcess = runStart(['--state', state, '--port', '0', '--mnemonic-file', mnemonicFile], {
+    DATABASE_URL: database.url,
+    KAFKA_BOOTSTRAP_SERVERS: kafka.brokers,
+    VERIFICATION_DELAY_SECONDS: '0',
+  })
+  stack = await waitUntilStackIsReady(stackProcess, state)
+  sql = postgres(stack.database_url, { max: 2, onnotice: () => {} })
+})
+
+afterAll(async () => {
+  await sql?.end()
+  if (stackProcess) await stopStack(stackProcess)
+  await Promise.all([database?.stop(), kafka?.stop()])
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const networks = ['ethereum', 'bitcoin', 'tron'] as const
+const countWallets = async () => {
+  const [row] = await sql<[{ wallets: number; accounts: number; addresses: number }]>`
+    select count(*)::int as wallets, count(distinct user_id)::int as accounts, count(distinct address)::int as addresses
+    from wallet.wallets`
+  return row
+}
+
+describe('the demonstration', () => {
+  it('issued one wallet for each sample document', async () => {
+    expect(await countWallets()).toEqual({ wallets: 3, accounts: 3, addresses: 3 })
+  })
+})
+
+describe('addresses', () => {
+  it('equal those that ethers, bitcoinjs-lib and tronweb compute for accounts 0 to 20', async () => {
+    const users = Array.from({ length: 18 }, (_, index) => `holder-${index}`)
+    const uploads = users.flatMap((user_id) => networks.map((network) => ({ user_id, network })))
+    await forEachAtOnce(uploads, 4, async (upload) => {
+      const answer = await postDocument(stack.api_url, { ...upload, document: makeLetter(upload.user_id) })
+      expect(answer.status).toBe(202)
+    })
+    const [demonstrated, held] = [await sql<{ userId: string }[]>`select user_id as "userId" from wallet.accounts`, users]
+    await forEachAtOnce(uploads, 4, async ({ user_id, network }) => {
+      await waitForWallet(stack.api_url, user_id, network)
+    })
+    const everyone = new Set([...demonstrated.map(({ userId }) => userId), ...held])
+    const wallets: { network: (typeof networks)[number]; account: number; address: string }[] = []
+    for (const user of everyone) {
+      const answer = await call(stack.api_url, `/wallet/${encodePathSegment(user)}`)
+      for (const wallet of answer.body.wallets as Record<string, string>[]) {
+        const path = /^m\/44'\/(60|0|195)'\/(\d+)'\/0\/0$/.exec(wallet.derivation_path ?? '')
+        expect(path, wallet.derivation_path).not.toBeNull()
+        const network = wallet.network as (typeof networks)[number]
+        expect(path?.[1]).toBe({ ethereum: '60', bitcoin: '0', tron: '195' }[network])
+        wallets.push({ network, account: Number(path?.[2]), address: wallet.wallet_address ?? '' })
+      }
+    }
+    expect([...new Set(wallets.map(({ account }) => account))].toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 21 }, (_, account) => account),
+    )
+    const script = new URL('../support/derive-independently.mjs', import.meta.url).pathname
+    const input = JSON.stringify({ mnemonic, accounts: wallets.map(({ account }) => account) })
+    const opinions: Record<string, string>[] = JSON.parse(execFileSync(process.execPath, [script], { input }).toString())
+    expect(wallets.map(({ address }) => address)).toEqual(wallets.map(({ network }, at) => opinions[at]?.[network]))
+  })
+})
+
+describe('200 documents for 100 users over two networks, 8 clients at once', () => {
+  const users = Array.from({ length: 100 }, (_, index) => `crowd-${index}`)
+  const uploads = users.flatMap((user_id) =>
+    (['ethereum', 'tron'] as const).map((network) => ({ user_id, network, document: makeLetter(user_id) })),
+  )
+  const ids = new Map<string, unknown>()
+
+  it('become 200 wallets on 100 accounts, no address twice, with wallet invocations that overlap', async () => {
+    const before = await countWallets()
+    await forEachAtOnce(uploads, 8, async (upload) => {
+      const answer = await postDocument(stack.api_url, upload)
+      expect(answer.status).toBe(202)
+      ids.set(`${upload.user_id} ${upload.network}`, answer.body.verification_id)
+    })
+    await forEachAtOnce(uploads, 8, async ({ user_id, network }) => {
+      await waitForWallet(stack.api_url, user_id, network, 300_000)
+    })
+    const after = await countWallets()
+    expect(after.wallets - before.wallets).toBe(200)
+    expect(after.accounts - before.accounts).toBe(100)
+    expect(after.addresses).toBe(after.wallets)
+    expect(new Set(ids.values()).size).toBe(200)
+    expect(countOverlaps(readInvocations(stack.log_dir))).toBeGreaterThan(0)
+  })
+
+  it('posted again change nothing', async () => {
+    const rows = () => sql`select * from wallet.wallets order by user_id, network`
+    const verdicts = () => sql`select id, status, attempt, verified_at from verification.verifications order by id`
+    const before = [await rows(), await verdicts()]
+    await forEachAtOnce(uploads, 8, async (upload) => {
+      const answer = await postDocument(stack.api_url, upload)
+      expect(answer.body).toMatchObject({
+        status: 'verified',
+        verification_id: ids.get(`${upload.user_id} ${upload.network}`),
+      })
+    })
+    expect([await rows(), await verdicts()]).toEqual(before)
+  })
+})
+
+/** Start and end (ms) of each invocation of the wallet function, as the trigger logged them. */
+function readInvocations(logFolder: string): { start: number; end: number }[] {
+  const lines = readdirSync(logFolder)
+    .filter((name) => name.startsWith('trigger'))
+    .flatMap((name) => readFileSync(join(logFolder, name), 'utf8').split('\n'))
+  return lines.flatMap((line) => {
+    const match = /"started_at":(\d+),"ended_at":(\d+)/.exec(line)
+    return match ? [{ start: Number(match[1]), end: Number(match[2]) }] : []
+  })
+}
+
+function countOverlaps(invocations: { start: number; end: number }[]): number {
+  const ordered = invocations.toSorted((a, b) => a.start - b.start)
+  return ordered.filter((invocation, at) => at > 0 && invocation.start < (ordered[at - 1]?.end ?? 0)).length
+}
+
+describe('user ids through the gateway', () => {
+  it.each(['a/b', '.', '..', '%2F', 'caf\u00e9', 'cafe\u0301', 'a b+c', '50%', '名前', '?#&'])('%j', async (user_id) => {
+    const posted = await postDocument(stack.api_url, { user_id, network: 'TRON', document: samples.card })
+    expect(posted.status).toBe(202)
+    const wallet = await waitForWallet(stack.api_url, user_id, 'tron')
+    expect(wallet.body).toMatchObject({ user_id, network: 'tron', address_type: 'base58check' })
+    const verification = await call(stack.api_url, `/verify/${posted.body.verification_id}`)
+    expect(verification.body).toMatchObject({ user_id, status: 'verified', reasons: [] })
+  })
+})
+
+describe('bad input over HTTP', () => {
+  const post = (body: string | Buffer) =>
+    call(stack.api_url, '/verify', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+  const upload = (fields: object) =>
+    post(JSON.stringify({ user_id: 'nobody', network: 'tron', document: Buffer.from(samples.letter).toString('base64'), ...fields }))
+
+  it.each([
+    ['not JSON', () => post('user_id=nobody'), 400, 'malformed_body'],
+    ['no body', () => post(''), 400, 'malformed_body'],
+    ['a missing field', () => upload({ network: undefined }), 422, 'invalid_field'],
+    ['an unknown network', () => upload({ network: 'dogecoin' }), 422, 'invalid_field'],
+    ['a user id with NUL', () => upload({ user_id: 'a\u0000b' }), 422, 'invalid_field'],
+    ['no base64', () => upload({ document: '###' }), 422, 'invalid_field'],
+    ['an empty document', () => upload({ document: '' }), 422, 'invalid_field'],
+    ['a text named a document', () => upload({ document: Buffer.from('hello').toString('base64') }), 415, 'unsupported_document_type'],
+    ['5 MiB by our limit', () => upload({ document: Buffer.alloc(4.25 * 1024 * 1024).toString('base64') }), 413, 'document_too_large'],
+  ] as const)('%s', async (_, send, status, code) => {
+    const answer = await send()
+    expect(answer.headers['content-type']).toBe('application/problem+json')
+    expect(answer.body).toMatchObject({ status, code, detail: expect.any(String), request_id: expect.any(String) })
+    expect(answer.status).toBe(status)
+  })
+
+  it('above 6 MB the platform answers', async () => {
+    const answer = await post(Buffer.alloc(7 * 1024 * 1024, 0x20))
+    expect(answer).toMatchObject({ status: 413, body: { message: 'Request Too Long' } })
+  })
+
+  it('rejects a truncated document with a reason', async () => {
+    const document = samples.photo.subarray(0, samples.photo.length / 2)
+    const posted = await postDocument(stack.api_url, { user_id: 'torn', network: 'bitcoin', document })
+    const verification = await poll(
+      () => call(stack.api_url, `/verify/${posted.body.verification_id}`),
+      ({ body }) => body.status !== 'pending' && body.status !== 'processing',
+    )
+    expect(verification.body).toMatchObject({ status: 'rejected', reasons: [{ code: 'truncated', retry: false }] })
+    expect(await call(stack.api_url, '/wallet/torn?network=bitcoin')).toMatchObject({ status: 404 })
+  })
+
+  it('answers an unknown network, user, verification and route', async () => {
+    expect(await call(stack.api_url, '/wallet/nobody?network=doge')).toMatchObject({ status: 400, body: { code: 'unknown_network' } })
+    expect(await call(stack.api_url, '/wallet/nobody')).toMatchObject({ status: 404, body: { code: 'wallet_not_found' } })
+    expect(await call(stack.api_url, '/verify/nothing')).toMatchObject({ status: 404, body: { code: 'verification_not_found' } })
+    expect(await call(stack.api_url, '/nowhere')).toMatchObject({ status: 404, body: { status: 404 } })
+  })
+})
+
+describe('events', () => {
+  it('are on Kafka once each, keyed by user, with headers', async () => {
+    const { Kafka, logLevel } = await import('kafkajs')
+    const client = new Kafka({ brokers: stack.kafka_brokers.split(','), clientId: 'reader', logLevel: logLevel.NOTHING })
+    const [expected] = await sql<[{ wallets: number }]>`select count(*)::int as wallets from wallet.wallets`
+    await poll(
+      async () => {
+        const [row] = await sql<[{ left: number }]>`
+          select count(*)::int as left from wallet.wallets where announced_at is null`
+        return { status: row.left, headers: {}, body: {} }
+      },
+      ({ status }) => status === 0,
+    )
+    const seen: { id: string; key: string | undefined; user: string; type: string | undefined }[] = []
+    const consumer = client.consumer({ groupId: `reader-${Date.now()}` })
+    await consumer.connect()
+    await consumer.subscribe({ topics: ['wallet.created'], fromBeginning: true })
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        const event = JSON.parse(message.value?.toString() ?? '{}')
+        seen.push({
+          id: event.event_id,
+          key: message.key?.toString(),
+          user: event.user_id,
+          type: message.headers?.event_type?.toString(),
+        })
+      },
+    })
+    await poll(async () => ({ status: seen.length, headers: {}, body: {} }), ({ status }) => status >= expected.wallets)
+    await consumer.disconnect()
+    expect(new Set(seen.map(({ id }) => id)).size).toBe(expected.wallets)
+    for (const event of seen) expect(event).toMatchObject({ key: event.user, type: 'wallet.created' })
+  })
+
+  it('that are not ours are set aside and block nobody', async () => {
+    const { Kafka, logLevel } = await import('kafkajs')
+    const client = new Kafka({ brokers: stack.kafka_brokers.split(','), clientId: 'stranger', logLevel: logLevel.NOTHING })
+    const producer = client.producer()
+    await producer.connect()
+    const strange = ['not json', '{"event":"user.verified","version":2}', null]
+    for (let partition = 0; partition < 6; partition++) {
+      await producer.send({ topic: 'user.verified', messages: strange.map((value) => ({ partition, key: 'k', value })) })
+    }
+    await producer.disconnect()
+    await postDocument(stack.api_url, { user_id: 'behind-garbage', network: 'ethereum', document: samples.letter })
+    await waitForWallet(stack.api_url, 'behind-garbage', 'ethereum')
+    await poll(
+      async () => {
+        const [row] = await sql<[{ count: number }]>`select count(*)::int as count from wallet.quarantine`
+        return { status: row.count, headers: {}, body: {} }
+      },
+      ({ status }) => status === 18,
+    )
+    const reasons = await sql<{ reason: string }[]>`select distinct reason from wallet.quarantine order by reason`
+    expect(reasons.map(({ reason }) => reason)).toEqual([
+      'no value (tombstone)',
+      'unknown version 2 of user.verified',
+      'value is not JSON in UTF-8',
+    ])
+  })
+})
+
+describe('outages', () => {
+  it('Kafka stopped: five documents become five wallets within 3 minutes of its return', async () => {
+    await kafka.stop()
+    const users = Array.from({ length: 5 }, (_, index) => `patient-${index}`)
+    for (const user_id of users) {
+      const posted = await postDocument(stack.api_url, { user_id, network: 'bitcoin', document: makeLetter(user_id) })
+      expect(posted.status).toBe(202)
+    }
+    await poll(
+      async () => {
+        const [row] = await sql<[{ count: number }]>`
+          select count(*)::int as count from verification.verifications
+          where user_id like 'patient-%' and status = 'verified' and announced_at is null`
+        return { status: row.count, headers: {}, body: {} }
+      },
+      ({ status }) => status === 5,
+    )
+    kafka = await startKafka({ stateFolder: join(folder, 'servers'), port: kafka.port, controllerPort: kafka.controllerPort })
+    for (const user_id of users) await waitForWallet(stack.api_url, user_id, 'bitcoin', 180_000)
+  })
+
+  it('Postgres stopped: 503 with Retry-After, and the same request later succeeds', async () => {
+    const port = database.port
+    await database.stop()
+    try {
+      const posted = await postDocument(stack.api_url, { user_id: 'later', network: 'tron', document: samples.letter })
+      expect(posted).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+      expect(Number(posted.headers['retry-after'])).toBeGreaterThan(0)
+      const read = await call(stack.api_url, '/wallet/later?network=tron')
+      expect(read).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+      expect(await call(stack.api_url, '/health')).toMatchObject({ status: 503, body: { checks: { database: 'failing' } } })
+    } finally {
+      database = await startPostgres({ stateFolder: join(folder, 'servers'), port })
+    }
+    const posted = await poll(
+      () => postDocument(stack.api_url, { user_id: 'later', network: 'tron', document: samples.letter }),
+      ({ status }) => status === 202,
+    )
+    expect(posted.status).toBe(202)
+    await waitForWallet(stack.api_url, 'later', 'tron')
+    expect(await call(stack.api_url, '/health')).toMatchObject({ status: 200, body: { status: 'ok' } })
+  })
+})
+
+describe('secrets', () => {
+  it('no word of the mnemonic stands in any log, beside another', () => {
+    const words = mnemonic.split(' ')
+    const pairs = words.slice(1).map((word, at) => `${words[at]} ${word}`)
+    const logs = readdirSync(stack.log_dir).map((name) => readFileSync(join(stack.log_dir, name), 'utf8'))
+    const everything = [...logs, stackProcess.output()].join('\n')
+    for (const pair of pairs) expect(everything.includes(pair)).toBe(false)
+  })
+})

@@ -1,0 +1,117 @@
+// The bundling, on a repository made here: what must lie beside `main.mjs`, and that Node runs what comes out.
+import { execFileSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FileSystem } from 'aws-cdk-lib'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BundleError, type Bundles, bundleFunctions, functionNames } from '../../lib/bundle.ts'
+
+const project = join(import.meta.dirname, '../..')
+let folder: string
+let root: string
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'verified-wallets-test-'))
+  root = join(folder, 'repository')
+  for (const name of functionNames) {
+    mkdirSync(join(root, 'functions', name), { recursive: true })
+    writeFileSync(join(root, 'functions', name, 'main.ts'), 'export const handler = async (): Promise<number> => 1\n')
+  }
+  mkdirSync(join(root, 'functions/migrate/migrations'))
+  writeFileSync(join(root, 'functions/migrate/migrations/0001-first.sql'), 'select 1;\n')
+  symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'))
+})
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Bundles, and forgets the repository, so that nothing is found there by accident. */
+async function bundleApart(): Promise<Bundles> {
+  const bundles = await bundleFunctions(root, join(folder, 'bundles'))
+  rmSync(root, { recursive: true })
+  return bundles
+}
+
+function call(bundle: string, ...parameters: string[]): string {
+  const script = `const { handler } = await import(process.argv[1]); console.log(JSON.stringify(await handler(...process.argv.slice(2))))`
+  const main = join(bundle, 'main.mjs')
+  return execFileSync(process.execPath, ['--input-type=module', '--eval', script, main, ...parameters], {
+    cwd: bundle,
+    encoding: 'utf8',
+  }).trim()
+}
+
+test('makes one folder a function, with one ESM file that Node runs', async () => {
+  const bundles = await bundleApart()
+  expect(Object.keys(bundles)).toEqual([...functionNames])
+  for (const name of functionNames) expect(call(bundles[name]), name).toBe('1')
+  expect(readdirSync(bundles.read)).toEqual(['main.mjs'])
+})
+
+test('CommonJS of a dependency finds its require: kafkajs', async () => {
+  writeFileSync(
+    join(root, 'functions/announce/main.ts'),
+    `import { Kafka } from 'kafkajs'\nexport const handler = async () => typeof new Kafka({ brokers: ['127.0.0.1:1'] }).producer\n`,
+  )
+  const bundles = await bundleApart()
+  expect(call(bundles.announce)).toBe('"function"')
+})
+
+test('inspect finds sharp and the wasm of PDFium beside itself', async () => {
+  writeFileSync(
+    join(root, 'functions/inspect/main.ts'),
+    `import { readFile } from 'node:fs/promises'
+    import { PDFiumLibrary } from '@hyzyla/pdfium'
+    import sharp from 'sharp'
+    export const handler = async (picture: string, letter: string) => {
+      const { width } = (await sharp(picture).raw().toBuffer({ resolveWithObject: true })).info
+      const document = await (await PDFiumLibrary.init()).loadDocument(await readFile(letter))
+      return { width: width > 0, pages: document.getPageCount() }
+    }`,
+  )
+  const bundles = await bundleApart()
+  const fixtures = join(project, 'test/fixtures')
+  expect(JSON.parse(call(bundles.inspect, join(fixtures, 'card.png'), join(fixtures, 'letter.pdf')))).toEqual({
+    width: true,
+    pages: 1,
+  })
+  expect(existsSync(join(bundles.read, 'node_modules'))).toBe(false)
+})
+
+test('the same sources give the same bytes, so that nothing is deployed anew', async () => {
+  const first = await bundleFunctions(root, join(folder, 'first'))
+  cpSync(root, join(folder, 'elsewhere'), { recursive: true, verbatimSymlinks: true })
+  const second = await bundleFunctions(join(folder, 'elsewhere'), join(folder, 'second'))
+  for (const name of functionNames) {
+    expect(FileSystem.fingerprint(second[name]), name).toBe(FileSystem.fingerprint(first[name]))
+  }
+})
+
+test('a new migration changes the asset of migrate, and of no other function', async () => {
+  const before = await bundleFunctions(root, join(folder, 'before'))
+  writeFileSync(join(root, 'functions/migrate/migrations/0002-second.sql'), 'select 2;\n')
+  const after = await bundleFunctions(root, join(folder, 'after'))
+  expect(readFileSync(join(after.migrate, 'migrations/0002-second.sql'), 'utf8')).toBe('select 2;\n')
+  const changed = functionNames.filter(
+    (name) => FileSystem.fingerprint(before[name]) !== FileSystem.fingerprint(after[name]),
+  )
+  expect(changed).toEqual(['migrate'])
+})
+
+test('says which functions are missing', async () => {
+  rmSync(join(root, 'functions/read'), { recursive: true })
+  rmSync(join(root, 'functions/wallet/main.ts'))
+  const bundling = bundleFunctions(root, join(folder, 'bundles'))
+  await expect(bundling).rejects.toThrow(BundleError)
+  await expect(bundling).rejects.toThrow('missing: wallet, read')
+})

@@ -1,0 +1,139 @@
+// Starts a local stack as a person would, by its command, and calls it as a client would, over HTTP.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+
+/** What `stack.json` of a ready stack says. */
+export type StackDescription = {
+  readonly api_url: string
+  readonly emulator_url: string
+  readonly kafka_brokers: string
+  readonly database_url: string
+  readonly log_dir: string
+  readonly pid: number
+}
+
+export type StackProcess = {
+  readonly child: ChildProcess
+  /** What it printed so far, both streams. */
+  readonly output: () => string
+  readonly exited: Promise<number | null>
+}
+
+const root = new URL('../..', import.meta.url).pathname
+
+/** Runs `npm start` without npm: the same bootstrap, so that the process to signal is known. */
+export function runStart(flags: readonly string[], environment: Readonly<Record<string, string>> = {}): StackProcess {
+  let output = ''
+  const child = spawn(process.execPath, [join(root, 'local/bootstrap.mjs'), 'start', ...flags], {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
+  return { child, output: () => output, exited }
+}
+
+/** Waits until the stack in that folder is ready; fails when its process ends before. */
+export async function waitUntilStackIsReady(process: StackProcess, state: string): Promise<StackDescription> {
+  const path = join(state, 'stack.json')
+  for (;;) {
+    if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as StackDescription
+    if (process.child.exitCode !== null || process.child.signalCode !== null) {
+      throw new Error(`expected the local stack to become ready; it ended:\n${process.output().slice(-4000)}`)
+    }
+    await wait(200)
+  }
+}
+
+/** Asks the stack to stop, as Ctrl-C does, and waits for its end. */
+export async function stopStack(process: StackProcess): Promise<number | null> {
+  if (process.child.exitCode === null && process.child.signalCode === null) process.child.kill('SIGINT')
+  return await process.exited
+}
+
+export type Answer = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: Record<string, unknown>
+}
+
+/** One HTTP request whose path is sent as it is: a URL parser would resolve `.` and `..` in it. */
+export function call(
+  apiUrl: string,
+  path: string,
+  options: { method?: string; body?: string | Buffer; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  const { hostname, port } = new URL(apiUrl)
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      { hostname, port, path, method: options.method ?? 'GET', headers: options.headers ?? {} },
+      (incoming) => {
+        const chunks: Buffer[] = []
+        incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+        incoming.on('end', () => {
+          const text = Buffer.concat(chunks).toString('utf8')
+          try {
+            resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: JSON.parse(text) })
+          } catch (cause) {
+            reject(new Error(`expected JSON from ${path}; got ${incoming.statusCode} ${text.slice(0, 200)}`, { cause }))
+          }
+        })
+      },
+    )
+    outgoing.on('error', reject)
+    outgoing.end(options.body)
+  })
+}
+
+/** `POST /verify`. */
+export function postDocument(
+  apiUrl: string,
+  upload: { user_id: string; network: string; document: Uint8Array; address_type?: string },
+): Promise<Answer> {
+  const body = JSON.stringify({ ...upload, document: Buffer.from(upload.document).toString('base64') })
+  return call(apiUrl, '/verify', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+}
+
+/** Repeats a call until its answer is as wanted; fails with the last answer after that many milliseconds. */
+export async function poll(
+  ask: () => Promise<Answer>,
+  isDone: (answer: Answer) => boolean,
+  milliseconds = 180_000,
+): Promise<Answer> {
+  const end = Date.now() + milliseconds
+  for (;;) {
+    const answer = await ask()
+    if (isDone(answer)) return answer
+    if (Date.now() > end) throw new Error(`not within ${milliseconds} ms; last answer ${JSON.stringify(answer)}`)
+    await wait(250)
+  }
+}
+
+/** The wallet of a user, waited for. */
+export const waitForWallet = (apiUrl: string, userId: string, network: string, milliseconds?: number) =>
+  poll(
+    () => call(apiUrl, `/wallet/${encodePathSegment(userId)}?network=${network}`),
+    (answer) => answer.status === 200,
+    milliseconds,
+  )
+
+/** Percent-encodes, dots too: a path segment of dots alone means another path to many clients. */
+export const encodePathSegment = (text: string) => encodeURIComponent(text).replaceAll('.', '%2E')
+
+/** Runs work for each item, so many at once. */
+export async function forEachAtOnce<Item>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const rest = [...items]
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item)
+    }),
+  )
+}

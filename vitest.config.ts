@@ -1,0 +1,35 @@
+// Four suites: unit (node modules only), infra (the synthesised templates), integration (real Postgres and Kafka),
+// e2e (the deployed local stack).
+import { defineConfig } from 'vitest/config'
+
+const suite = (name: string, include: string[], extra = {}) => ({
+  test: { name, include, testTimeout: 60_000, hookTimeout: 300_000, ...extra },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      suite('unit', ['test/unit/**/*.test.ts', 'test/vectors/**/*.test.ts']),
+      suite('infra', ['test/infra/**/*.test.ts']),
+      suite('integration', ['test/integration/**/*.test.ts'], { globalSetup: 'test/support/start-servers.ts' }),
+      suite('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 600_000, hookTimeout: 900_000 }),
+    ],
+    coverage: {
+      provider: 'v8',
+      include: ['functions/**/*.ts', 'shared/**/*.ts'],
+      // main.ts only wires; the journey through the deployed stack runs it, in Lambda.
+      exclude: ['functions/*/main.ts', 'functions/*/environment.ts'],
+      reporter: ['text-summary', 'json-summary', 'html'],
+      thresholds: {
+        // Repositories.
+        'shared/{verifications,wallets,heartbeats}.ts': { 100: true },
+        'functions/{wallet/wallet-tables,announce/announce-tables,announce/waiting,migrate/migrate}.ts': { 100: true },
+        // Use cases.
+        'functions/{intake/receive-document,inspect/inspect-document,verification/verify-documents,wallet/issue-wallets,wallet/open-keyring,wallet/derivation,wallet/records,announce/announce,read/check-health,provision/provision}.ts':
+          { statements: 95, lines: 95, functions: 95, branches: 95 },
+        // Handlers.
+        'functions/*/handler.ts': { statements: 90, lines: 90, functions: 90, branches: 90 },
+      },
+    },
+  },
+})
