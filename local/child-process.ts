@@ -32,7 +32,7 @@ export type Child = {
   readonly logFile: string
   readonly exited: Promise<Exit>
   /** The last lines that it wrote. */
-  tail(): Promise<string>
+  tail(lines?: number): Promise<string>
   /** Asks it to stop, and kills its group when the bound passes. Resolves to how it ended. */
   stop(boundMilliseconds?: number): Promise<Exit>
 }
@@ -81,7 +81,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     pid,
     logFile: log.path,
     exited,
-    tail: () => readTail(log.path, log.length),
+    tail: (lines) => readTail(log.path, log.length, lines),
     stop: async (boundMilliseconds = 10_000) => {
       if (child.exitCode === null && child.signalCode === null) {
         child.kill(stopSignal)

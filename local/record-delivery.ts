@@ -157,14 +157,17 @@ async function insist<T>(
       return await action()
     } catch (error) {
       signal.throwIfAborted()
-      // One line for the 1st, 2nd, 4th, 8th, ... time: an outage of hours is no flood.
-      if ((attempt & (attempt - 1)) === 0) {
-        const cause = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-        ports.log({ level: 'warn', message: `trigger: ${problem}; trying again`, ...place, attempt, cause })
-      }
+      logAttempt(ports.log, `${problem}; trying again`, { ...place, attempt }, error)
       await ports.wait(backoff(attempt, ports), signal)
     }
   }
+}
+
+/** Logs the 1st, 2nd, 4th, 8th, ... of many attempts that fail: an outage of hours is no flood. */
+export function logAttempt(log: TriggerLog, message: string, fields: { attempt: number; [field: string]: unknown }, error: unknown) {
+  if ((fields.attempt & (fields.attempt - 1)) !== 0) return
+  const cause = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  log({ level: 'warn', message: `trigger: ${message}`, ...fields, cause })
 }
 
 function backoff(attempt: number, { random }: DeliveryPorts): number {

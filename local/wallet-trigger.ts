@@ -14,7 +14,7 @@ import {
   type KafkaRecord,
   maximumPayloadBytes,
 } from './msk-event.ts'
-import { deliverBatch, type Failure, type TriggerLog } from './record-delivery.ts'
+import { deliverBatch, type Failure, logAttempt, type TriggerLog } from './record-delivery.ts'
 
 // A member that was killed keeps its partitions for one session, so a restart after `kill -9` waits that long.
 const sessionMilliseconds = 10_000
@@ -236,13 +236,7 @@ export async function startWalletTrigger(options: WalletTriggerOptions): Promise
         await consume()
       } catch (error) {
         failedStarts += 1
-        log({
-          level: 'warn',
-          message: 'trigger: no longer consuming; joining again',
-          topic,
-          attempt: failedStarts,
-          cause: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-        })
+        logAttempt(log, 'no longer consuming; joining again', { topic, attempt: failedStarts }, error)
         const longest = Math.min(longestRestartMilliseconds, 100 * 2 ** Math.min(failedStarts, 10))
         await wait(Math.random() * longest, undefined, { signal: stopping.signal }).catch(() => {})
       }
