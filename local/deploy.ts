@@ -1,20 +1,22 @@
-// Deploys both stacks into the emulator with the CDK CLI, as into an account of AWS, and does nothing when what is
-// deployed is what would be.
+// Deploys both stacks into the emulator with the CDK CLI, as into an account of AWS; nothing when they are there already.
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DeleteBucketPolicyCommand } from '@aws-sdk/client-s3'
-import { GetSecretValueCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager'
+import { PutSecretValueCommand } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod'
-import { type Clients, account, credentials, region } from './emulator-clients.ts'
+import type { Settings } from '../lib/stage.ts'
+import { readSecret } from '../shared/secrets.ts'
 import { runChild } from './child-process.ts'
-import { LocalError } from './local-error.ts'
+import type { RunningEmulator } from './emulator.ts'
+import { account, credentials, type EmulatorClients, region } from './emulator-clients.ts'
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url))
-const stageName = 'local'
-const dataStack = `verified-wallets-${stageName}-data`
-const serviceStack = `verified-wallets-${stageName}-service`
+const programsOfModules = join(projectFolder, 'node_modules', '.bin')
+const dataStack = 'verified-wallets-local-data'
+const serviceStack = 'verified-wallets-local-service'
+const stagingBucket = `cdk-hnb659fds-assets-${account}-${region}`
 
 const outputsSchema = z.object({
   DatabaseAdminSecretArn: z.string(),
@@ -26,3 +28,168 @@ const outputsSchema = z.object({
   ProvisionFunctionName: z.string(),
   MigrateFunctionName: z.string(),
 })
+
+/** The outputs of both stacks that are used here. */
+export type Outputs = Readonly<z.infer<typeof outputsSchema>>
+
+const deploymentSchema = z.object({ digest: z.string(), outputs: outputsSchema })
+
+export type DeployOptions = {
+  readonly stateFolder: string
+  readonly say: (text: string) => void
+  readonly signal: AbortSignal
+}
+
+/**
+ * Bundles the functions and writes the cloud assembly, without the CDK CLI.
+ *
+ * @param settings the stage's settings; of the database's address without the credentials, which have no place in it
+ * @returns the folder of the assembly
+ */
+export async function synthesise(options: DeployOptions, settings: Settings): Promise<string> {
+  const folder = join(options.stateFolder, 'cdk.out')
+  await rm(folder, { recursive: true, force: true })
+  const database = new URL(settings.databaseUrl)
+  database.username = ''
+  database.password = ''
+  await runChild({
+    name: 'cdk-synth',
+    stateFolder: options.stateFolder,
+    program: process.execPath,
+    arguments: [join(projectFolder, 'bin', 'app.ts'), '--stage', 'local', '--output', folder],
+    folder: projectFolder,
+    environment: {
+      ...(await baseEnvironment(options.stateFolder)),
+      MAX_DOCUMENT_SIZE_MB: String(settings.maxDocumentSizeMb),
+      VERIFICATION_DELAY_SECONDS: String(settings.verificationDelaySeconds),
+      MAX_CONCURRENT_GENERATIONS: String(settings.maxConcurrentGenerations),
+      KAFKA_BOOTSTRAP_SERVERS: settings.kafkaBootstrapServers.join(','),
+      DATABASE_URL: database.href,
+    },
+    signal: options.signal,
+  })
+  return folder
+}
+
+/** Makes the account ready for the CDK CLI: once for a state. */
+export async function bootstrapAccount(
+  options: DeployOptions,
+  emulator: RunningEmulator,
+  clients: EmulatorClients,
+): Promise<void> {
+  if ((await readDeployment(emulator)) !== undefined) return
+  await runCdk(options, emulator, 'cdk-bootstrap', ['bootstrap', `aws://${account}/${region}`])
+  // It denies what does not come over TLS, which is everything on loopback.
+  await clients.s3.send(new DeleteBucketPolicyCommand({ Bucket: stagingBucket }))
+}
+
+/**
+ * Deploys the data stack, puts the database administrator's name and password, deploys the service stack.
+ *
+ * @param assembly the folder that `synthesise` has written
+ * @param databaseUrl with the administrator's name and password
+ * @returns the outputs of both stacks, and whether anything was deployed
+ */
+export async function deploy(
+  options: DeployOptions,
+  emulator: RunningEmulator,
+  clients: EmulatorClients,
+  assembly: string,
+  databaseUrl: string,
+): Promise<{ readonly outputs: Outputs; readonly changed: boolean }> {
+  const digest = await digestAssembly(assembly)
+  const deployed = await readDeployment(emulator)
+  if (deployed?.digest === digest) {
+    const changed = await putAdministrator(clients, deployed.outputs.DatabaseAdminSecretArn, databaseUrl)
+    return { outputs: deployed.outputs, changed }
+  }
+  const data = await deployStack(options, emulator, assembly, dataStack)
+  const adminSecretArn = z.object({ DatabaseAdminSecretArn: z.string() }).parse(data).DatabaseAdminSecretArn
+  await putAdministrator(clients, adminSecretArn, databaseUrl)
+  const service = await deployStack(options, emulator, assembly, serviceStack)
+  const outputs = outputsSchema.parse({ ...data, ...service })
+  await writeFile(join(emulator.workingFolder, 'deployment.json'), JSON.stringify({ digest, outputs }))
+  return { outputs, changed: true }
+}
+
+async function deployStack(
+  options: DeployOptions,
+  emulator: RunningEmulator,
+  assembly: string,
+  stack: string,
+): Promise<Record<string, unknown>> {
+  const outputsFile = join(options.stateFolder, `${stack}.outputs.json`)
+  const flags = ['--exclusively', '--require-approval', 'never', '--method', 'direct', '--outputs-file', outputsFile]
+  let total = 0
+  let done = 0
+  await runCdk(options, emulator, 'cdk-deploy', ['deploy', stack, '--app', assembly, ...flags], (line) => {
+    // `stack | 12/45 | 10:11:12 | CREATE_COMPLETE | type | id`
+    const progress = /\|\s*(\d+)\/(\d+)\s*\|/.exec(line)
+    if (progress === null) return
+    done = Number(progress[1])
+    if (Number(progress[2]) !== total || done % 20 === 0) options.say(`  ${stack}: ${done} of ${progress[2]} resources`)
+    total = Number(progress[2])
+  })
+  const outputs = z.record(z.string(), z.record(z.string(), z.unknown()))
+  return outputs.parse(JSON.parse(await readFile(outputsFile, 'utf8')))[stack] ?? {}
+}
+
+async function runCdk(
+  options: DeployOptions,
+  emulator: RunningEmulator,
+  name: string,
+  cdkArguments: readonly string[],
+  onLine?: (line: string) => void,
+): Promise<void> {
+  await runChild({
+    name,
+    stateFolder: options.stateFolder,
+    program: process.execPath,
+    arguments: [join(projectFolder, 'node_modules', 'aws-cdk', 'bin', 'cdk'), ...cdkArguments, '--no-notices', '--no-color'],
+    folder: options.stateFolder,
+    environment: {
+      ...(await baseEnvironment(options.stateFolder)),
+      AWS_ENDPOINT_URL: emulator.url,
+      AWS_ENDPOINT_URL_S3: emulator.url,
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      AWS_EC2_METADATA_DISABLED: 'true',
+      CDK_DISABLE_CLI_TELEMETRY: 'true',
+      CI: 'true',
+    },
+    signal: options.signal,
+    onLine,
+  })
+}
+
+/** Nothing of the user's: a profile, a proxy or a `~/.cdk.json` of theirs may name a real account. */
+async function baseEnvironment(stateFolder: string): Promise<Record<string, string | undefined>> {
+  const home = join(stateFolder, 'home')
+  await mkdir(home, { recursive: true })
+  return { PATH: [programsOfModules, process.env.PATH].join(delimiter), HOME: home, TMPDIR: home, LANG: 'C.UTF-8' }
+}
+
+/** Whether the secret had to be changed. */
+async function putAdministrator(clients: EmulatorClients, secretArn: string, databaseUrl: string): Promise<boolean> {
+  const { username, password } = new URL(databaseUrl)
+  const text = JSON.stringify({ username: decodeURIComponent(username), password: decodeURIComponent(password) })
+  if ((await readSecret(clients.secrets, secretArn)) === text) return false
+  await clients.secrets.send(new PutSecretValueCommand({ SecretId: secretArn, SecretString: text }))
+  return true
+}
+
+/** What was deployed last: kept with the emulator's own state, so that the two are never of different times. */
+async function readDeployment(emulator: RunningEmulator) {
+  const text = await readFile(join(emulator.workingFolder, 'deployment.json'), 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : deploymentSchema.parse(JSON.parse(text))
+}
+
+/** Two assemblies of equal digest deploy the same: templates name each asset by the hash of its content. */
+async function digestAssembly(folder: string): Promise<string> {
+  const names = (await readdir(folder)).filter((name) => /\.(template|assets)\.json$/.test(name)).toSorted()
+  const hash = createHash('sha256')
+  for (const name of names) hash.update(name).update(await readFile(join(folder, name)))
+  return hash.digest('hex')
+}

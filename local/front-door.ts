@@ -162,7 +162,11 @@ type Forwarding = {
   readonly open: (headers: string[]) => ClientRequest
 }
 
-function forwardRequest(incoming: IncomingMessage, answer: ServerResponse, { log, timeoutMilliseconds, open }: Forwarding) {
+function forwardRequest(
+  incoming: IncomingMessage,
+  answer: ServerResponse,
+  { log, timeoutMilliseconds, open }: Forwarding,
+) {
   if (declaresTooMuch(incoming)) {
     answerAsPlatform(incoming, answer, tooLong)
     return
@@ -287,5 +291,7 @@ function describeListenError(error: NodeJS.ErrnoException, port: number): FrontD
       { cause: error },
     )
   }
-  return new FrontDoorError(`Port ${port} on 127.0.0.1 cannot be listened on (${error.code}). ${advice}`, { cause: error })
+  return new FrontDoorError(`Port ${port} on 127.0.0.1 cannot be listened on (${error.code}). ${advice}`, {
+    cause: error,
+  })
 }

@@ -164,7 +164,12 @@ async function insist<T>(
 }
 
 /** Logs the 1st, 2nd, 4th, 8th, ... of many attempts that fail: an outage of hours is no flood. */
-export function logAttempt(log: TriggerLog, message: string, fields: { attempt: number; [field: string]: unknown }, error: unknown) {
+export function logAttempt(
+  log: TriggerLog,
+  message: string,
+  fields: { attempt: number; [field: string]: unknown },
+  error: unknown,
+) {
   if ((fields.attempt & (fields.attempt - 1)) !== 0) return
   const cause = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   log({ level: 'warn', message: `trigger: ${message}`, ...fields, cause })

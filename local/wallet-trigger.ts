@@ -268,7 +268,9 @@ function openDestination(kafka: Kafka, { onFailureTopic }: WalletTrigger) {
         topic: onFailureTopic,
         acks: -1,
         timeout: 10_000,
-        messages: [{ key: toBuffer(record.key), value: toBuffer(record.value), headers: failureHeaders(record, failure) }],
+        messages: [
+          { key: toBuffer(record.key), value: toBuffer(record.value), headers: failureHeaders(record, failure) },
+        ],
       })
     },
     close: () => producer.disconnect(),

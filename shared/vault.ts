@@ -18,6 +18,18 @@ export const vaultRecordSchema = z.strictObject({
 })
 export type VaultRecord = z.output<typeof vaultRecordSchema>
 
+const rootVersionPrefix = 'verified-wallets-root-keyring-'
+
+/**
+ * The version id under which a root is put. Fixed, so that of two puts that race one is refused (Secrets Manager,
+ * PutSecretValue, ClientRequestToken: 32 to 64 characters).
+ */
+export const toRootVersionId = (keyringId: number) => `${rootVersionPrefix}${String(keyringId).padStart(4, '0')}`
+
+/** Whether the current version of the vault's secret is a root, told without reading it. */
+export const holdsRoot = (stagesOfVersions: Readonly<Record<string, readonly string[]>>) =>
+  Object.entries(stagesOfVersions).some(([id, stages]) => id.startsWith(rootVersionPrefix) && stages.includes('AWSCURRENT'))
+
 /** The encryption context of the data key. It stands in the audit log in clear. */
 export const toEncryptionContext = (stage: string) => ({ app: 'verified-wallets', stage, purpose: 'wallet-root' })
 

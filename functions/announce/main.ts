@@ -5,6 +5,7 @@ import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createPublisher } from '../../shared/kafka.ts'
 import { createLog } from '../../shared/log.ts'
 import { openDatabase } from '../../shared/secrets.ts'
+import { holdsRoot } from '../../shared/vault.ts'
 import { runAnnounceTransaction } from './announce-tables.ts'
 import { announceEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
@@ -31,7 +32,7 @@ export const handler = createHandler({
     const { VersionIdsToStages } = await secrets.send(
       new DescribeSecretCommand({ SecretId: environment.VAULT_SECRET_ARN }),
     )
-    return Object.values(VersionIdsToStages ?? {}).some((stages) => stages.includes('AWSCURRENT'))
+    return holdsRoot(VersionIdsToStages ?? {})
   },
   beat: createBeat('kafka', { now, write: (heartbeat) => database.run((sql) => writeHeartbeat(sql, heartbeat)) }),
 })

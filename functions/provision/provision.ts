@@ -22,7 +22,8 @@ export type ProvisionResult = {
   readonly root_commitment: string
 }
 
-const keyringId = 1
+/** A keyring is one mnemonic; this is the first. */
+export const keyringId = 1
 
 /** 256 bits that are random if either source is: HKDF-SHA-256 (RFC 5869) over both. */
 async function generatePhrase(ports: ProvisionPorts): Promise<Uint8Array> {

@@ -3,11 +3,8 @@ import { GenerateDataKeyCommand, GenerateRandomCommand, type KMSClient } from '@
 import { PutSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { IntegrityError } from '../../shared/errors.ts'
 import { readSecret } from '../../shared/secrets.ts'
-import { toEncryptionContext } from '../../shared/vault.ts'
-import type { ProvisionPorts } from './provision.ts'
-
-/** Fixed, so that of two puts that race one is refused (Secrets Manager, PutSecretValue, ClientRequestToken). */
-const clientRequestToken = 'verified-wallets-root-keyring-0001'
+import { toEncryptionContext, toRootVersionId } from '../../shared/vault.ts'
+import { keyringId, type ProvisionPorts } from './provision.ts'
 
 export function createVaultPorts(
   clients: { readonly kms: KMSClient; readonly secrets: SecretsManagerClient },
@@ -21,7 +18,7 @@ export function createVaultPorts(
       const command = new PutSecretValueCommand({
         SecretId: vault.secretArn,
         SecretString: text,
-        ClientRequestToken: clientRequestToken,
+        ClientRequestToken: toRootVersionId(keyringId),
       })
       await secrets.send(command).catch((error: unknown) => {
         // Another was first: its record is read back and used.

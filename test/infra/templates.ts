@@ -71,7 +71,7 @@ function writeBundles(folder: string): Bundles {
   const folders = functionNames.map((name) => [name, join(folder, name)] as const)
   for (const [name, path] of folders) {
     mkdirSync(path)
-    writeFileSync(join(path, 'main.mjs'), `export const handler = async () => '<name>'\n`)
+    writeFileSync(join(path, 'main.mjs'), `export const handler = async () => '${name}'\n`)
   }
   return Object.fromEntries(folders) as Record<(typeof functionNames)[number], string>
 }

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Kafka, logLevel, type Message, Partitioners } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
-import { startWalletTrigger } from '../../local/wallet-trigger.ts'
 import type { WalletTrigger } from '../../lib/stage.ts'
+import { startWalletTrigger } from '../../local/wallet-trigger.ts'
 
 type SentRecord = {
   topic: string
@@ -106,7 +106,12 @@ const patiently = { timeout: 60_000, interval: 50 }
 test('hands over what was sent before it started: keys, tombstones, and headers byte by byte', async () => {
   const trigger = await createTopics(1)
   await send(trigger.topic, [
-    { key: 'k', value: 'v', timestamp: String(Date.now() - 5000), headers: { a: ['1', Buffer.from([0, 200])], b: 'x' } },
+    {
+      key: 'k',
+      value: 'v',
+      timestamp: String(Date.now() - 5000),
+      headers: { a: ['1', Buffer.from([0, 200])], b: 'x' },
+    },
     { key: null, value: 'no key' },
     { key: Buffer.from([255]), value: null },
   ])
@@ -209,7 +214,10 @@ test('resumes from the lowest failure, then sets aside what keeps failing and go
 test('sets a tombstone without a key aside as it was', async () => {
   const trigger = { ...(await createTopics(1)), maximumRetryAttempts: 0 }
   await send(trigger.topic, [{ key: null, value: null, headers: { h: '' } }])
-  await start(trigger, () => ({ functionError: 'Unhandled', payload: new TextEncoder().encode('{"errorType":"Error"}') }))
+  await start(trigger, () => ({
+    functionError: 'Unhandled',
+    payload: new TextEncoder().encode('{"errorType":"Error"}'),
+  }))
   await expect.poll(() => committed(trigger), patiently).toEqual([1])
   const [dead] = await readAll(trigger.onFailureTopic, 1)
   expect(dead?.key).toBeNull()
@@ -225,7 +233,9 @@ test('stays where it is while the destination does not take the record', async (
   const { lines } = await start({ ...trigger, batchSize: 1 }, ({ records }) =>
     records[0]?.offset === 0 ? failedFrom(trigger.topic, 0, 0) : success,
   )
-  await expect.poll(() => lines.map(({ message }) => message).join(), patiently).toContain('the destination did not take')
+  await expect
+    .poll(() => lines.map(({ message }) => message).join(), patiently)
+    .toContain('the destination did not take')
   expect(await committed(trigger)).toEqual([-1])
   await admin.createTopics({ waitForLeaders: true, topics: [{ topic: onFailureTopic, numPartitions: 1 }] })
   await expect.poll(() => committed(trigger), patiently).toEqual([2])
@@ -327,14 +337,20 @@ test('loses nothing while members come and go, and keeps one invocation a partit
     running.delete(partition)
     return answer
   })
-  await send(trigger.topic, [0, 1, 2, 3].flatMap((partition) => numbered(50, partition)))
+  await send(
+    trigger.topic,
+    [0, 1, 2, 3].flatMap((partition) => numbered(50, partition)),
+  )
   await expect.poll(() => held, patiently).not.toBe(-1)
   const second = await start(trigger, work)
   const joined = ({ lines }: { lines: Record<string, unknown>[] }) =>
     lines.filter(({ message }) => message === 'trigger: joined the group').length
   await expect.poll(() => [joined(first) >= 2, joined(second) >= 1], patiently).toEqual([true, true])
   release.resolve()
-  await send(trigger.topic, [0, 1, 2, 3].flatMap((partition) => numbered(50, partition)))
+  await send(
+    trigger.topic,
+    [0, 1, 2, 3].flatMap((partition) => numbered(50, partition)),
+  )
   await second.stop()
   await expect.poll(() => committed(trigger), patiently).toEqual(Array(4).fill(100))
   for (const offsets of done.values()) expect(offsets.size).toBe(100)

@@ -1,6 +1,6 @@
 // The front door against an upstream made here, spoken to over plain sockets, so that nothing tidies what is sent.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { encodeOnceMore, type FrontDoor, FrontDoorError, startFrontDoor } from '../../local/front-door.ts'
@@ -42,11 +42,17 @@ afterEach(async () => {
   await new Promise((resolve) => upstream.close(resolve))
 })
 
-function openDoor(options: { port?: number; timeoutMilliseconds?: number } = {}): Promise<FrontDoor> {
-  const { port } = upstream.address() as AddressInfo
+function openDoor({
+  to = upstream.address() as AddressInfo,
+  ...options
+}: {
+  to?: AddressInfo
+  port?: number
+  timeoutMilliseconds?: number
+} = {}): Promise<FrontDoor> {
   return startFrontDoor({
     port: 0,
-    upstream: `http://127.0.0.1:${port}/_aws/execute-api/abc123/local`,
+    upstream: `http://127.0.0.1:${to.port}/_aws/execute-api/abc123/local`,
     log: (line) => logged.push(line),
     ...options,
   })
@@ -159,7 +165,12 @@ describe('the path', () => {
       socket.write(parts.shift() ?? '', () => setImmediate(() => socket.write(parts.shift() ?? '')))
     })
     expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(Array(4).fill('HTTP/1.1 200'))
-    expect(seen.map(({ url }) => url.slice(url.lastIndexOf('/')))).toEqual(['/%25C3%25A9', '/%25C3%25BC', '/plain', '/%25C3%25B6'])
+    expect(seen.map(({ url }) => url.slice(url.lastIndexOf('/')))).toEqual([
+      '/%25C3%25A9',
+      '/%25C3%25BC',
+      '/plain',
+      '/%25C3%25B6',
+    ])
     expect(seen[0]?.body.toString()).toBe('éü')
   })
 
@@ -358,6 +369,21 @@ describe('the answer', () => {
     })
     expect(logged).toHaveLength(1)
     await impatient.stop()
+  })
+
+  test('is 504 also when the emulator stops reading, to a client that is still sending', async () => {
+    const sockets: Socket[] = []
+    const deaf = createNetServer((socket) => void sockets.push(socket.pause()))
+    await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve))
+    const impatient = await openDoor({ timeoutMilliseconds: 200, to: deaf.address() as AddressInfo })
+    const answer = await exchange(
+      [`POST /verify HTTP/1.1\r\nHost: x\r\nContent-Length: ${sixMegabytes}\r\n\r\n`, Buffer.alloc(sixMegabytes, 'a')],
+      { at: impatient, pauseAt: 0 },
+    )
+    expect(answer.status).toBe(504)
+    await impatient.stop()
+    for (const socket of sockets) socket.destroy()
+    await new Promise((resolve) => deaf.close(resolve))
   })
 
   test('that breaks off is broken off for the client too', async () => {

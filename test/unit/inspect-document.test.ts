@@ -249,7 +249,7 @@ describe('whatever the bytes', { timeout: 120_000 }, () => {
         fc.constantFrom(...ends),
         async (start, bytes, end) => expectRejected(Buffer.concat([start, bytes, end])),
       ),
-      { numRuns: 200 },
+      { numRuns: 150 },
     )
   })
 
@@ -267,7 +267,7 @@ describe('whatever the bytes', { timeout: 120_000 }, () => {
         expect(['passed', 'rejected']).toContain(inspection.verdict)
         for (const code of readCodes(inspection)) expect([...findings, 'too_many_pixels']).toContain(code)
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     )
   })
 })

@@ -54,7 +54,11 @@ const arbitraryRecord = fc.record({
 /** Offsets ascend with gaps, as compaction and transactions leave them. */
 const arbitraryOffsets = fc
   .tuple(fc.nat(1000), fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 30 }))
-  .map(([first, gaps]) => gaps.reduce((offsets, gap) => [...offsets, (offsets.at(-1) ?? 0) + gap], [first]))
+  .map(([first, gaps]) => {
+    const offsets = [first]
+    for (const gap of gaps) offsets.push((offsets.at(-1) ?? 0) + gap)
+    return offsets
+  })
 
 describe('the event', () => {
   test('is, byte for byte, what Lambda sends for MSK', () => {
@@ -167,7 +171,10 @@ describe('an answer', () => {
   })
 
   test('resumes from the lowest failure, in whatever order they are listed', () => {
-    expect(read({ batchItemFailures: [failure(8), failure(5), failure(8)] })).toEqual({ kind: 'failed-from', offset: 5 })
+    expect(read({ batchItemFailures: [failure(8), failure(5), failure(8)] })).toEqual({
+      kind: 'failed-from',
+      offset: 5,
+    })
   })
 
   test.each([
@@ -292,7 +299,12 @@ describe('a delivery', () => {
 
   test('resumes from the lowest failed offset', async () => {
     const steps = await run(three, (_, invocation) => (invocation === 0 ? failedAt(3, 2) : success))
-    expect(withoutWaits(steps)).toEqual([{ invoked: [1, 2, 3] }, { committed: 2 }, { invoked: [2, 3] }, { committed: 4 }])
+    expect(withoutWaits(steps)).toEqual([
+      { invoked: [1, 2, 3] },
+      { committed: 2 },
+      { invoked: [2, 3] },
+      { committed: 4 },
+    ])
   })
 
   test('sets aside what fails again and again, with the reason, and goes on behind it', async () => {
@@ -345,9 +357,15 @@ describe('a delivery', () => {
 
   test('retries it whole where it is not to be split, or where only the answer was wrong', async () => {
     const whole = await run(three, (_, n) => (n === 0 ? crash : success), { bisectBatchOnFunctionError: false })
-    expect(ofKind(whole, 'invoked').map(({ invoked }) => invoked)).toEqual([[1, 2, 3], [1, 2, 3]])
+    expect(ofKind(whole, 'invoked').map(({ invoked }) => invoked)).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ])
     const malformed = await run(three, (_, n) => (n === 0 ? failedAt(99) : success))
-    expect(ofKind(malformed, 'invoked').map(({ invoked }) => invoked)).toEqual([[1, 2, 3], [1, 2, 3]])
+    expect(ofKind(malformed, 'invoked').map(({ invoked }) => invoked)).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ])
   })
 
   test('takes no attempt from a function that was not reached, however often', async () => {
@@ -587,7 +605,11 @@ test('the destination gets the headers of the record, and after them the reason'
       ['failure_offset', bytes('an earlier one')],
     ],
   })
-  const headers = failureHeaders(record, { condition: 'RetryAttemptsExhausted', attempts: 6, error: 'Unhandled: Error' })
+  const headers = failureHeaders(record, {
+    condition: 'RetryAttemptsExhausted',
+    attempts: 6,
+    error: 'Unhandled: Error',
+  })
   expect(Object.entries(headers)).toEqual([
     ['request_id', [Buffer.from('r-1')]],
     ['__proto__', [Buffer.from('p')]],
