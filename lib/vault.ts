@@ -67,7 +67,10 @@ export class Vault extends Construct {
       ? {
           conditions: {
             StringEquals: Object.fromEntries(
-              Object.entries(toEncryptionContext(stage.name)).map(([key, value]) => [`kms:EncryptionContext:${key}`, value]),
+              Object.entries(toEncryptionContext(stage.name)).map(([key, value]) => [
+                `kms:EncryptionContext:${key}`,
+                value,
+              ]),
             ),
             // No key beside these; alone it would let an empty context pass.
             'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': Object.keys(toEncryptionContext(stage.name)) },

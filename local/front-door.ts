@@ -168,7 +168,7 @@ function forwardRequest(
   { log, timeoutMilliseconds, open }: Forwarding,
 ) {
   if (declaresTooMuch(incoming)) {
-    answerAsPlatform(incoming, answer, tooLong)
+    answerAsPlatform(answer, tooLong)
     return
   }
 
@@ -179,7 +179,7 @@ function forwardRequest(
   const giveUp = (platformAnswer: PlatformAnswer) => {
     clearTimeout(timer)
     outgoing.destroy()
-    answerAsPlatform(incoming, answer, platformAnswer)
+    answerAsPlatform(answer, platformAnswer)
   }
   const expectProgress = () => {
     timer ??= setTimeout(() => {
@@ -216,7 +216,7 @@ function forwardRequest(
       // The function threw, and the emulator passes its message on; API Gateway never says why. Our own functions
       // answer problems as application/problem+json.
       response.resume()
-      answerAsPlatform(incoming, answer, failed)
+      answerAsPlatform(answer, failed)
     } else {
       answer.writeHead(response.statusCode ?? 502, response.statusMessage, keptHeaders(response))
       response.pipe(answer)
@@ -271,10 +271,9 @@ const tooLong: PlatformAnswer = { status: 413, body: '{"message":"Request Too Lo
 const failed: PlatformAnswer = { status: 502, body: '{"message": "Internal server error"}' }
 const timedOut: PlatformAnswer = { status: 504, body: '{"message":"Endpoint request timed out"}' }
 
-function answerAsPlatform(incoming: IncomingMessage, answer: ServerResponse, { status, body }: PlatformAnswer): void {
-  // The connection stays open and the rest of the body is read: closing it now would reset it under a client that is
-  // still writing, and the answer would be lost with it. Node ends a request that takes longer than 5 minutes.
-  incoming.resume()
+function answerAsPlatform(answer: ServerResponse, { status, body }: PlatformAnswer): void {
+  // The connection stays open, and Node reads and drops the rest of the body, for 5 minutes at most: closing it now would
+  // reset it under a client that is still writing, and the answer would be lost with it.
   if (answer.headersSent) {
     answer.destroy()
     return

@@ -28,7 +28,10 @@ export type DatabaseOptions = {
   readonly port: number
   readonly name: string
   readonly applicationName: string
-  /** Reads user name and password; called when the first connection is made, and again after a failure. */
+  /**
+   * Reads user name and password; called when the first connection is made, and again after a failure. What it throws
+   * counts as the database being away, but for a `ConfigurationError`.
+   */
   readonly readCredentials: () => Promise<{ readonly username: string; readonly password: string }>
   /** Bound on one piece of work, the connection included, in milliseconds. */
   readonly deadline: number
@@ -50,9 +53,9 @@ export function parseCredentials(text: string | undefined): z.output<typeof cred
 }
 
 // SQLSTATE classes and codes after which the same work may succeed: connection exceptions, insufficient resources,
-// operator intervention, serialization failure, deadlock (PostgreSQL, appendix A), and wrong credentials, since
-// those are read anew with each connection.
-const retriableStates = /^(08...|53...|57...|40001|40P01|28P01|28000|55P03)$/
+// operator intervention, serialization failure, deadlock, a transaction that idled too long, a lock not had
+// (PostgreSQL, appendix A), and wrong credentials, since those are read anew with each connection.
+const retriableStates = /^(08...|53...|57...|40001|40P01|25P03|28P01|28000|55P03)$/
 const retriableClientCodes =
   /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/
 
@@ -63,12 +66,24 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return retriableStates.test(error.code) || retriableClientCodes.test(error.code)
 }
 
+/** Fields of a server's error that quote rows (PostgreSQL, 53.8). Lambda logs every property of what a handler throws. */
+const fieldsWithRows = ['detail', 'where', 'hint', 'internal_query']
+
 /** Opens nothing yet: the first `run` connects. One connection, since a container serves one invocation at a time. */
 export function createDatabase(options: DatabaseOptions): Database {
   let connection: Promise<postgres.Sql> | undefined
 
+  async function readCredentials() {
+    try {
+      return await options.readCredentials()
+    } catch (error) {
+      if (error instanceof ConfigurationError) throw error
+      throw new UnavailableError('database', 'the credentials of the database could not be read', { cause: error })
+    }
+  }
+
   async function connect(): Promise<postgres.Sql> {
-    const credentials = await options.readCredentials()
+    const credentials = await readCredentials()
     return postgres({
       host: options.host,
       port: options.port,
@@ -89,33 +104,38 @@ export function createDatabase(options: DatabaseOptions): Database {
     })
   }
 
-  async function close() {
-    const closing = connection
-    connection = undefined
-    const sql = await closing?.catch(() => undefined)
+  /** Forgets a connection, so that the next piece of work makes its own. A newer one stays. */
+  async function drop(dropped: Promise<postgres.Sql>) {
+    if (connection === dropped) connection = undefined
+    const sql = await dropped.catch(() => undefined)
     await sql?.end({ timeout: 0 })
   }
 
+  async function close() {
+    if (connection) await drop(connection)
+  }
+
   async function run<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
+    connection ??= connect()
+    const used = connection
+    // A failure to connect is not remembered.
+    used.catch(() => drop(used))
     const { promise: expired, reject } = Promise.withResolvers<never>()
     const timer = setTimeout(
       () => reject(new UnavailableError('database', `no answer within ${options.deadline} ms`)),
       options.deadline,
     )
     try {
-      const attempt = async () => {
-        connection ??= connect()
-        return work(await connection)
-      }
-      return await Promise.race([attempt(), expired])
+      return await Promise.race([used.then(work), expired])
     } catch (error) {
-      if (error instanceof UnavailableError && error.part === 'database') {
-        await close()
-        throw error
+      if (error instanceof postgres.PostgresError) {
+        for (const field of fieldsWithRows) Reflect.deleteProperty(error, field)
       }
-      if (!isDatabaseUnavailable(error)) throw error
-      await close()
-      throw new UnavailableError('database', 'the database is not available', { cause: error })
+      const isAway = error instanceof UnavailableError && error.part === 'database'
+      if (!isAway && !isDatabaseUnavailable(error)) throw error
+      // Not waited for: the deadline holds also when the connection itself does not come about.
+      drop(used).catch(() => undefined)
+      throw isAway ? error : new UnavailableError('database', 'the database is not available', { cause: error })
     } finally {
       clearTimeout(timer)
     }

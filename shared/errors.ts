@@ -4,6 +4,11 @@
 /** One field that is wrong, in the words of the caller's request. */
 export type Issue = { readonly path: string; readonly message: string }
 
+/** What was got, for a message: a short plain word as it is, anything else by its length, for it may be a payload. */
+export function describeGot(text: string): string {
+  return /^[\w.-]{1,32}$/.test(text) ? `"${text}"` : `${text.length} characters`
+}
+
 /** The caller's fault: sending the same again cannot succeed. Becomes the 4xx that it names. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'

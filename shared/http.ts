@@ -3,6 +3,7 @@ import type middy from '@middy/core'
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import { RequestError, UnavailableError } from './errors.ts'
 import type { Log } from './log.ts'
+import { isRequestId } from './model.ts'
 
 /** An API Gateway event whose request id is settled. */
 export type HttpRequest = APIGatewayProxyEvent & { requestId: string }
@@ -47,9 +48,6 @@ function findHeader(event: APIGatewayProxyEvent, name: string): string | undefin
   return entry?.[1]
 }
 
-/** A request id that may be copied into a log, a row and a Kafka header. */
-const acceptableRequestId = /^[\w.:/+=@-]{1,128}$/
-
 /**
  * The middleware of every HTTP function: takes the client's `X-Request-ID` or makes one, answers errors as problem
  * details, sets `X-Request-ID` and `X-Process-Time` (seconds), and logs one line an answer.
@@ -58,7 +56,7 @@ export function httpEdge(ports: { log: Log; now: () => number; newId: () => stri
   const started = new WeakMap<object, number>()
 
   function finish(request: middy.Request<HttpRequest, APIGatewayProxyResult>) {
-    const { event, response } = request
+    const { event, response, error } = request
     if (!response) return
     const milliseconds = ports.now() - (started.get(event) ?? ports.now())
     response.headers = {
@@ -72,6 +70,7 @@ export function httpEdge(ports: { log: Log; now: () => number; newId: () => stri
       route: event.resource,
       status: response.statusCode,
       milliseconds: Math.round(milliseconds),
+      ...(error instanceof RequestError ? { code: error.code } : {}),
     })
   }
 
@@ -79,7 +78,7 @@ export function httpEdge(ports: { log: Log; now: () => number; newId: () => stri
     before: (request: middy.Request<HttpRequest, APIGatewayProxyResult>) => {
       started.set(request.event, ports.now())
       const given = findHeader(request.event, 'x-request-id')
-      request.event.requestId = given && acceptableRequestId.test(given) ? given : ports.newId()
+      request.event.requestId = given && isRequestId(given) ? given : ports.newId()
     },
     after: finish,
     onError: (request: middy.Request<HttpRequest, APIGatewayProxyResult>) => {

@@ -2,6 +2,7 @@
 import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
 import { UnavailableError } from './errors.ts'
 import type { EventRecord } from './events.ts'
+import './kafkajs-patch.ts'
 
 /** One record as Kafka takes it: of ours, or the original bytes of one that waited. */
 export type Publication = {

@@ -20,6 +20,9 @@ export type LogFields = {
   readonly duplicate?: number
   readonly quarantined?: number
   readonly waiting?: number
+  readonly verifications?: number
+  readonly wallets?: number
+  readonly released?: number
   readonly milliseconds?: number
   readonly keyring_id?: number
   readonly part?: string
@@ -34,11 +37,14 @@ export type Log = {
   error(message: string, fields?: LogFields): void
 }
 
+/** Causes may go in a circle. */
+const deepestCause = 8
+
 /** What may be told of an error: names, messages, codes and stacks along its causes. Never its other properties: a driver puts rows there. */
-function describeError(error: unknown): Record<string, unknown> {
+function describeError(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { name: typeof error }
   const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {}
-  const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) }
+  const cause = error.cause === undefined || depth === deepestCause ? {} : { cause: describeError(error.cause, depth + 1) }
   return { name: error.name, message: error.message, ...code, stack: error.stack, ...cause }
 }
 

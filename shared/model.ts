@@ -1,5 +1,6 @@
 // The nouns of the system: networks, address types, users, verifications, wallets. No I/O here.
 import * as z from 'zod'
+import { describeGot } from './errors.ts'
 
 export const networks = ['ethereum', 'bitcoin', 'tron'] as const
 export type Network = (typeof networks)[number]
@@ -21,7 +22,9 @@ export function isAddressTypeOf(network: Network, type: string): type is Address
 export const networkSchema = z
   .string()
   .transform((text) => text.toLowerCase())
-  .pipe(z.enum(networks, { error: `expected one of ${networks.join(', ')}` }))
+  .pipe(
+    z.enum(networks, { error: ({ input }) => `expected one of ${networks.join(', ')}; got ${describeGot(String(input))}` }),
+  )
 
 const longestUserId = 255
 
@@ -38,6 +41,11 @@ export const userIdSchema = z.string().superRefine((text, context) => {
   if (length > longestUserId) return refuse(`expected 1 to 255 characters; got ${length}`)
   if (/\p{Cc}/u.test(text)) return refuse('expected no control characters; got at least one')
 })
+
+/** Whether a request id may be copied into a log, a row and a Kafka header. */
+export function isRequestId(text: string): boolean {
+  return /^[\w.:/+=@-]{1,128}$/.test(text)
+}
 
 /** Why a document was rejected. `retry`: the same bytes may be sent again. */
 export type Reason = { readonly code: string; readonly message: string; readonly retry: boolean }

@@ -3,8 +3,12 @@ import { createCipheriv, createDecipheriv } from 'node:crypto'
 import * as z from 'zod'
 import { IntegrityError } from './errors.ts'
 
+/** Canonical base64, so that no two texts are the same bytes. */
 const base64 = (length?: number) =>
-  z.base64().refine((text) => length === undefined || Buffer.from(text, 'base64').length === length)
+  z.base64().refine((text) => {
+    const bytes = Buffer.from(text, 'base64')
+    return bytes.toString('base64') === text && (length === undefined || bytes.length === length)
+  })
 
 /** What the secret holds: ciphertext only. Binary fields are base64, the commitment is hex. */
 export const vaultRecordSchema = z.strictObject({
@@ -46,6 +50,8 @@ export function parseVaultRecord(text: string): VaultRecord {
   }
 }
 
+const tagLength = 16
+
 /** Additional authenticated data: every field but the ciphertext and its tag, and the stage, in this order. */
 function toAuthenticatedData(record: Omit<VaultRecord, 'ct' | 'tag'>, stage: string): Uint8Array {
   const { v, keyring_id, root_commitment, wrapped_dek, iv } = record
@@ -71,7 +77,7 @@ export function sealPhrase(
     wrapped_dek: Buffer.from(options.wrappedDataKey).toString('base64'),
     iv: Buffer.from(options.iv).toString('base64'),
   } as const
-  const cipher = createCipheriv('aes-256-gcm', options.dataKey, options.iv)
+  const cipher = createCipheriv('aes-256-gcm', options.dataKey, options.iv, { authTagLength: tagLength })
   cipher.setAAD(toAuthenticatedData(head, options.stage))
   const ct = Buffer.concat([cipher.update(phrase), cipher.final()]).toString('base64')
   return { ...head, ct, tag: cipher.getAuthTag().toString('base64') }
@@ -85,7 +91,9 @@ export function sealPhrase(
  */
 export function openPhrase(record: VaultRecord, stage: string, dataKey: Uint8Array): Uint8Array {
   try {
-    const decipher = createDecipheriv('aes-256-gcm', dataKey, Buffer.from(record.iv, 'base64'))
+    const decipher = createDecipheriv('aes-256-gcm', dataKey, Buffer.from(record.iv, 'base64'), {
+      authTagLength: tagLength,
+    })
     decipher.setAAD(toAuthenticatedData(record, stage))
     decipher.setAuthTag(Buffer.from(record.tag, 'base64'))
     const head = decipher.update(Buffer.from(record.ct, 'base64'))

@@ -21,10 +21,11 @@ export type AnnouncePorts = {
   readonly walletCreatedTopic: string
   readonly transaction: <Result>(work: (tables: AnnounceTables) => Promise<Result>) => Promise<Result>
   readonly publish: Publish
-  /** Whether the vault holds a root. Asked only when something waits for one. */
+  /** Whether the vault holds a root, for which records may wait. */
   readonly rootExists: () => Promise<boolean>
 }
 
+/** How many were published. */
 export type AnnounceResult = { verifications: number; wallets: number; released: number }
 
 const pageSize = 500

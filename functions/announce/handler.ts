@@ -1,4 +1,5 @@
 // The announce function: by its schedule, and nudged by the wallet function. What it is called with says nothing.
+import { UnavailableError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { type AnnouncePorts, type AnnounceResult, announce } from './announce.ts'
 
@@ -18,12 +19,12 @@ export function createHandler(dependencies: AnnounceDependencies) {
       const result = await announce(dependencies)
       await beat('ok')
       if (result.verifications + result.wallets + result.released > 0) {
-        log.info('announced', { new: result.wallets, duplicate: result.verifications, waiting: result.released })
+        log.info('announced', result)
       }
       return result
     } catch (error) {
       log.error('not announced: the next sweep tries again', { error })
-      await beat('failing')
+      if (error instanceof UnavailableError && error.part === 'kafka') await beat('failing')
       throw error
     }
   }

@@ -2,7 +2,7 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import * as z from 'zod'
-import { RequestError } from '../../shared/errors.ts'
+import { describeGot, RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge } from '../../shared/http.ts'
 import type { Log } from '../../shared/log.ts'
 import { addressTypes, isAddressTypeOf, networkSchema, userIdSchema, type VerificationStatus } from '../../shared/model.ts'
@@ -17,6 +17,11 @@ export type IntakeDependencies = ReceiveDocumentPorts & {
 // RFC 4648 section 4, padded.
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/
 
+function describeFault(text: string): string {
+  if (!/^[A-Za-z0-9+/=]*$/.test(text)) return 'a character that base64 does not have'
+  return base64.test(text) ? `${text.length} characters, which is no multiple of 4` : 'padding that is not at the end'
+}
+
 const bodySchema = z
   .object({
     user_id: userIdSchema,
@@ -24,7 +29,9 @@ const bodySchema = z
     document: z
       .string()
       .min(1, 'expected the base64 of a document; got an empty string')
-      .refine((text) => text.length % 4 === 0 && base64.test(text), 'expected padded base64 (RFC 4648, section 4)'),
+      .refine((text) => text.length % 4 === 0 && base64.test(text), {
+        error: ({ input }) => `expected padded base64 (RFC 4648, section 4); got ${describeFault(String(input))}`,
+      }),
     address_type: z.string().optional(),
   })
   .transform(({ address_type: given, ...body }, context) => {
@@ -34,18 +41,20 @@ const bodySchema = z
     context.addIssue({
       code: 'custom',
       path: ['address_type'],
-      message: `expected an address type of ${body.network}: ${expected}`,
+      message: `expected an address type of ${body.network}: ${expected}; got ${describeGot(addressType)}`,
     })
     return z.NEVER
   })
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 function parseBody(event: HttpRequest): unknown {
-  const text = event.isBase64Encoded ? Buffer.from(event.body ?? '', 'base64').toString('utf8') : (event.body ?? '')
+  if (!event.body) throw new RequestError(400, 'malformed_body', 'expected a JSON object as the body; got nothing')
   let body: unknown
   try {
-    body = JSON.parse(text)
+    body = JSON.parse(event.isBase64Encoded ? utf8.decode(Buffer.from(event.body, 'base64')) : event.body)
   } catch {
-    throw new RequestError(400, 'malformed_body', `expected a JSON object as the body; got ${text ? 'no JSON' : 'nothing'}`)
+    throw new RequestError(400, 'malformed_body', 'expected a JSON object as the body; got no JSON in UTF-8')
   }
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body
   throw new RequestError(400, 'malformed_body', 'expected a JSON object as the body; got another JSON value')

@@ -29,10 +29,11 @@ const signatures: readonly Uint8Array[] = [
 
 function checkSignature(document: Uint8Array): void {
   if (signatures.some((signature) => Buffer.compare(signature, document.subarray(0, signature.length)) === 0)) return
+  const got = Buffer.from(document.subarray(0, 4)).toString('hex')
   throw new RequestError(
     415,
     'unsupported_document_type',
-    'expected a JPG, PNG or PDF document, told by its first bytes; got something else',
+    `expected a JPG, PNG or PDF document, told by its first bytes; got one that begins with ${got} (hex)`,
   )
 }
 

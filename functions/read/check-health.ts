@@ -1,7 +1,9 @@
 // The use case of GET /health: the database is asked now, the other parts are known by what their owners last saw.
 import type { Heartbeat, Part } from '../../shared/heartbeats.ts'
+import type { Log } from '../../shared/log.ts'
 
 export type HealthPorts = {
+  readonly log: Log
   /** Rejects when the database is away. */
   readonly findHeartbeats: () => Promise<readonly Heartbeat[]>
   readonly now: () => Date
@@ -19,7 +21,8 @@ export async function checkHealth(ports: HealthPorts): Promise<Health> {
   let database: Check = 'ok'
   try {
     heartbeats = await ports.findHeartbeats()
-  } catch {
+  } catch (error) {
+    ports.log.error('the database does not answer', { part: 'database', error })
     database = 'failing'
   }
   const check = (part: Part): Check => {

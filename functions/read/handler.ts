@@ -2,16 +2,14 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import * as z from 'zod'
-import { RequestError } from '../../shared/errors.ts'
+import { describeGot, RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge, readPathParameter } from '../../shared/http.ts'
-import type { Log } from '../../shared/log.ts'
 import {
   type AddressType,
   addressTypes,
   isAddressTypeOf,
   type Network,
   networkSchema,
-  networks,
   userIdSchema,
   type Verification,
   type Wallet,
@@ -19,7 +17,6 @@ import {
 import { checkHealth, type HealthPorts } from './check-health.ts'
 
 export type ReadDependencies = HealthPorts & {
-  readonly log: Log
   readonly newId: () => string
   readonly findVerification: (id: string) => Promise<Verification | undefined>
   readonly findWallets: (userId: string) => Promise<readonly Wallet[]>
@@ -71,13 +68,13 @@ function readWalletQuery(event: HttpRequest): { network: Network; addressType: A
   }
   const parsed = networkSchema.safeParse(givenNetwork)
   if (!parsed.success) {
-    throw new RequestError(400, 'unknown_network', `Invalid network: expected one of ${networks.join(', ')}`)
+    throw new RequestError(400, 'unknown_network', `Invalid network: ${parsed.error.issues[0]?.message}`)
   }
   const network = parsed.data
   const addressType = givenType ?? addressTypes[network][0]
   if (isAddressTypeOf(network, addressType)) return { network, addressType }
   const expected = addressTypes[network].join(', ')
-  throw new RequestError(400, 'unknown_address_type', `expected an address type of ${network}: ${expected}`)
+  throw new RequestError(400, 'unknown_address_type', `expected an address type of ${network}: ${expected}; got ${describeGot(addressType)}`)
 }
 
 async function readWallets(dependencies: ReadDependencies, event: HttpRequest): Promise<APIGatewayProxyResult> {

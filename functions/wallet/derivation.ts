@@ -80,13 +80,10 @@ export function openRoot(phrase: Uint8Array, keyringId: number): { readonly comm
     if (!Number.isInteger(account) || account < 0 || account >= HARDENED_OFFSET) {
       throw new RangeError(`expected an account from 0 to 2^31-1; got ${account}`)
     }
-    const accountNode = coinNode.deriveChild(account + HARDENED_OFFSET)
     // Not hardened below the account: its public half suffices, so no further private key comes into being.
-    const addressNode = accountNode.deriveChild(0).deriveChild(0)
-    const { publicKey } = addressNode
+    const accountNode = coinNode.deriveChild(account + HARDENED_OFFSET).wipePrivateData()
+    const { publicKey } = accountNode.deriveChild(0).deriveChild(0)
     const accountXpub = accountNode.publicExtendedKey
-    accountNode.wipePrivateData()
-    addressNode.wipePrivateData()
     if (!publicKey) throw new TypeError('expected a node with a public key')
     return { path: `m/${purpose}'/${coinType}'/${account}'/0/0`, address: encode(publicKey), publicKey, accountXpub }
   }

@@ -26,6 +26,7 @@ export function createHandler(dependencies: WalletDependencies) {
     } catch (error) {
       // Anything else is a bug or a contradiction: thrown, so that Lambda splits the batch down to the culprit.
       if (!(error instanceof UnavailableError)) throw error
+      if (error.part === 'vault') await dependencies.beat('failing')
       dependencies.log.warn('batch is to come again', { part: error.part, count: records.length, error })
       return {
         batchItemFailures: records.map(({ topic, partition, offset }) => ({

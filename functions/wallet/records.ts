@@ -1,6 +1,7 @@
 // The records of an MSK invocation: decoded, and told apart into ours and not ours.
 import * as z from 'zod'
 import { type UserVerified, userVerifiedSchema } from '../../shared/events.ts'
+import { isRequestId } from '../../shared/model.ts'
 
 const bytes = z.base64().transform((text): Uint8Array => Buffer.from(text, 'base64'))
 
@@ -17,8 +18,8 @@ export const mskEventSchema = z.object({
         timestamp: z.number(),
         key: bytes.nullish(),
         value: bytes.nullish(),
-        // Bytes as numbers, and signed ones: -128 to 127.
-        headers: z.array(z.record(z.string(), z.array(z.int()))).nullish(),
+        // Bytes as numbers, and signed ones: -128 to 127. A header may have no value.
+        headers: z.array(z.record(z.string(), z.array(z.int()).nullable())).nullish(),
       }),
     ),
   ),
@@ -41,6 +42,9 @@ export type ClassifiedRecord =
   | { readonly record: KafkaRecord; readonly event: UserVerified; readonly requestId: string }
   | { readonly record: KafkaRecord; readonly refusal: string }
 
+/** Milliseconds of 9999-12-31T23:59:59.999Z: later, and before 1970, instants are not written alike everywhere. */
+const latest = 253_402_300_799_999
+
 /** All records of an invocation, in the order of their partitions. */
 export function readRecords(event: unknown): readonly KafkaRecord[] {
   return Object.values(mskEventSchema.parse(event).records)
@@ -49,12 +53,13 @@ export function readRecords(event: unknown): readonly KafkaRecord[] {
       topic: record.topic,
       partition: record.partition,
       offset: record.offset,
-      recordedAt: new Date(record.timestamp),
+      // The producer sets it, to anything.
+      recordedAt: new Date(Math.min(Math.max(record.timestamp, 0), latest)),
       key: record.key ?? null,
       value: record.value ?? null,
       headers: (record.headers ?? []).flatMap((header) =>
         Object.entries(header).map(
-          ([name, numbers]) => [name, Buffer.from(Uint8Array.from(numbers)).toString('base64')] as const,
+          ([name, numbers]) => [name, Buffer.from(Uint8Array.from(numbers ?? [])).toString('base64')] as const,
         ),
       ),
     }))
@@ -81,10 +86,7 @@ export function classifyRecord(record: KafkaRecord): ClassifiedRecord {
     const paths = [...new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'value'))]
     return { record, refusal: `not a user.verified event: wrong or missing ${paths.join(', ')}` }
   }
-  const requestId = record.headers.find(([name]) => name === 'request_id')?.[1]
-  return {
-    record,
-    event: parsed.data,
-    requestId: requestId === undefined ? parsed.data.event_id : Buffer.from(requestId, 'base64').toString('utf8'),
-  }
+  const header = record.headers.find(([name]) => name === 'request_id')?.[1]
+  const requestId = Buffer.from(header ?? '', 'base64').toString('utf8')
+  return { record, event: parsed.data, requestId: isRequestId(requestId) ? requestId : parsed.data.event_id }
 }

@@ -128,7 +128,7 @@ async function quarantine(
   await tx`
     insert into wallet.quarantine
       (topic, partition, "offset", recorded_at, key, value, headers, reason, quarantined_at)
-    select topic, partition, "offset", recorded_at, decode(key, 'hex'), decode(value, 'hex'), headers::jsonb, reason, ${now}
+    select topic, partition, "offset", recorded_at, decode(key, 'hex'), decode(value, 'hex'), headers::json, reason, ${now}
     from unnest(${recordColumns(
       tx,
       records.map(({ record }) => record),
@@ -141,7 +141,7 @@ async function park(tx: Sql, records: readonly KafkaRecord[], cause: WaitingCaus
   await tx`
     insert into wallet.waiting
       (topic, partition, "offset", recorded_at, key, value, headers, cause, parked_at)
-    select topic, partition, "offset", recorded_at, decode(key, 'hex'), decode(value, 'hex'), headers::jsonb, ${cause}, ${now}
+    select topic, partition, "offset", recorded_at, decode(key, 'hex'), decode(value, 'hex'), headers::json, ${cause}, ${now}
     from unnest(${recordColumns(tx, records)})
       as parked (topic, partition, "offset", recorded_at, key, value, headers)
     on conflict do nothing`

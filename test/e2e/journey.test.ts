@@ -8,9 +8,10 @@ import { join } from 'node:path'
 import { entropyToMnemonic } from 'bip39'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ensureKafka } from '../../local/install.ts'
+import { installKafka } from '../../local/install.ts'
 import { type RunningKafka, startKafka } from '../../local/kafka.ts'
 import { type RunningPostgres, startPostgres } from '../../local/postgres.ts'
+import { describePermissions } from './permissions.ts'
 import { makeLetter, samples } from '../support/fixtures.ts'
 import {
   call,
@@ -31,19 +32,20 @@ const state = join(folder, 'stack')
 const mnemonic = entropyToMnemonic(randomBytes(32).toString('hex'))
 let database: RunningPostgres
 let kafka: RunningKafka
+let jarFolder: string
 let stackProcess: StackProcess
 let stack: StackDescription
 let sql: postgres.Sql
 
 beforeAll(async () => {
-  await ensureKafka()
+  jarFolder = await installKafka({ say: () => {} })
   const servers = join(folder, 'servers')
-  ;[database, kafka] = await Promise.all([startPostgres({ stateFolder: servers }), startKafka({ stateFolder: servers })])
+  ;[database, kafka] = await Promise.all([startPostgres({ stateFolder: servers }), startKafka({ stateFolder: servers, jarFolder })])
   const mnemonicFile = join(folder, 'mnemonic')
   writeFileSync(mnemonicFile, `${mnemonic}\n`, { mode: 0o600 })
   stackProcess = runStart(['--state', state, '--port', '0', '--mnemonic-file', mnemonicFile], {
     DATABASE_URL: database.url,
-    KAFKA_BOOTSTRAP_SERVERS: kafka.brokers,
+    KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers.join(','),
     VERIFICATION_DELAY_SECONDS: '0',
   })
   stack = await waitUntilStackIsReady(stackProcess, state)
@@ -298,7 +300,7 @@ describe('outages', () => {
       },
       ({ status }) => status === 5,
     )
-    kafka = await startKafka({ stateFolder: join(folder, 'servers'), port: kafka.port, controllerPort: kafka.controllerPort })
+    kafka = await startKafka({ stateFolder: join(folder, 'servers'), jarFolder, port: kafka.port })
     for (const user_id of users) await waitForWallet(stack.api_url, user_id, 'bitcoin', 180_000)
   })
 
@@ -323,6 +325,15 @@ describe('outages', () => {
     await waitForWallet(stack.api_url, 'later', 'tron')
     expect(await call(stack.api_url, '/health')).toMatchObject({ status: 200, body: { status: 'ok' } })
   })
+})
+
+describePermissions({
+  stack: () => stack,
+  sql: () => sql,
+  outputs: () => {
+    const stacks: Record<string, Record<string, string>> = JSON.parse(readFileSync(join(state, 'outputs.json'), 'utf8'))
+    return Object.assign({}, ...Object.values(stacks))
+  },
 })
 
 describe('secrets', () => {

@@ -102,6 +102,7 @@ create trigger refuse_truncate before truncate on wallet.accounts
 
 -- Kafka records that are not ours or not understood: the original bytes, for a person.
 -- The record's time is part of the key: a topic that was made anew starts again at offset 0.
+-- Headers are json, not jsonb, which refuses some names that Kafka takes.
 create table wallet.quarantine (
   topic text not null,
   partition integer not null,
@@ -109,7 +110,7 @@ create table wallet.quarantine (
   recorded_at timestamptz not null,
   key bytea,
   value bytea,
-  headers jsonb not null,
+  headers json not null,
   reason text not null,
   quarantined_at timestamptz not null,
   primary key (topic, partition, "offset", recorded_at)
@@ -123,7 +124,7 @@ create table wallet.waiting (
   recorded_at timestamptz not null,
   key bytea,
   value bytea not null,
-  headers jsonb not null,
+  headers json not null,
   cause text not null check (cause in ('no_root', 'root_refused', 'account_indices_used_up')),
   parked_at timestamptz not null,
   released_at timestamptz,
