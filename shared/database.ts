@@ -13,7 +13,8 @@ export type Sql = postgres.ISql
 export async function inTransaction<Result>(sql: Sql, work: (tx: Sql) => Promise<Result>): Promise<Result> {
   // Boxed, since the driver takes an array that the work resolves to for a list of queries.
   const run = async (tx: Sql) => ({ result: await work(tx) })
-  const { result } = 'savepoint' in sql ? await (sql as postgres.TransactionSql).savepoint(run) : await (sql as postgres.Sql).begin(run)
+  const { result } =
+    'savepoint' in sql ? await (sql as postgres.TransactionSql).savepoint(run) : await (sql as postgres.Sql).begin(run)
   return result
 }
 

@@ -22,7 +22,10 @@ export type Beat = (status: Heartbeat['status']) => Promise<void>
 const beatInterval = 30_000
 
 /** A beat that writes when the status changed or the last one is half a minute old. */
-export function createBeat(part: Part, ports: { now: () => Date; write: (heartbeat: Heartbeat) => Promise<void> }): Beat {
+export function createBeat(
+  part: Part,
+  ports: { now: () => Date; write: (heartbeat: Heartbeat) => Promise<void> },
+): Beat {
   let last: Heartbeat | undefined
   return async (status) => {
     const seenAt = ports.now()

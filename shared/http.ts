@@ -30,7 +30,15 @@ export function toProblem(error: unknown, requestId: string): APIGatewayProxyRes
   const problem = (status: number, code: string, detail: string, extra: object = {}, headers = {}) =>
     answer(
       status,
-      { type: `urn:verified-wallets:problem:${code}`, title: titles[status], status, detail, code, request_id: requestId, ...extra },
+      {
+        type: `urn:verified-wallets:problem:${code}`,
+        title: titles[status],
+        status,
+        detail,
+        code,
+        request_id: requestId,
+        ...extra,
+      },
       { 'content-type': 'application/problem+json', ...headers },
     )
   if (error instanceof RequestError) {

@@ -44,7 +44,8 @@ const deepestCause = 8
 function describeError(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { name: typeof error }
   const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {}
-  const cause = error.cause === undefined || depth === deepestCause ? {} : { cause: describeError(error.cause, depth + 1) }
+  const cause =
+    error.cause === undefined || depth === deepestCause ? {} : { cause: describeError(error.cause, depth + 1) }
   return { name: error.name, message: error.message, ...code, stack: error.stack, ...cause }
 }
 

@@ -136,14 +136,31 @@ export function commitMnemonic(phrase: Uint8Array): string {
 }
 
 // SHA-256 of phrases that tutorials, test suites and development tools publish, so that everyone has their keys.
-// The trezor vectors of BIP-39 with patterned entropy are caught by `isPatterned`.
+// Those with patterned entropy, most vectors of BIP-39 among them, are caught by `isPatterned`.
 const publicPhrases = new Set([
-  'f79cd64f9cea237897b8133e4b905b361c6f166faa5a1c64c32280938f5b707e', // Hardhat, Anvil
-  'b83e96417f61cb148d0dc8a89b839ee4956ad45b5e4b6a2a6cae048e48782157', // Truffle
-  '9c5d0a6656e5d3f36601d0bf98762be09bad5d7b164382c1d6c826324d6d599a', // Ganache (deterministic)
-  '5584400f78dc4e42a2ff2deddd1433213a7bbb50eae52d8177e98d5ca6615a1b', // Trust Wallet tests
-  '58acf278961fcef660089d8233eddffe68bfaeb5ff69f3b03bdc5a8daa7f07d0', // Trezor firmware tests
-  'ecb0e7ba498c5920991f0b3483e91f7abafa9ecc6bd82a9a51494589592b1a8f', // BIP-39 wiki, Ian Coleman examples
+  'f79cd64f9cea237897b8133e4b905b361c6f166faa5a1c64c32280938f5b707e', // Hardhat and Anvil, default accounts
+  'b83e96417f61cb148d0dc8a89b839ee4956ad45b5e4b6a2a6cae048e48782157', // Truffle, default accounts
+  '9c5d0a6656e5d3f36601d0bf98762be09bad5d7b164382c1d6c826324d6d599a', // Ganache, --deterministic
+  '5584400f78dc4e42a2ff2deddd1433213a7bbb50eae52d8177e98d5ca6615a1b', // Trust Wallet core, tests
+  '58acf278961fcef660089d8233eddffe68bfaeb5ff69f3b03bdc5a8daa7f07d0', // Trezor firmware, tests
+  'd16d608fce743a041ddb5841a32ceb7dd38645f27a6f3c5f5010d9403b1cb6c9', // Substrate, development accounts
+  'c4546324c2acf02b957dc4e4b754eda6cd1b946447cbbb2c35ec968f851e27eb', // Mastering Bitcoin, chapter 5, 12 words
+  '995fa2f8b2b00f9bb6accb558418f0c481f524f5f82fd7077a6ae93433afbf72', // Mastering Bitcoin, chapter 5, 24 words
+  '7f56506406dc6faff57bb3aab7c2a8dd20dc5031941dfc7200a3a9c9d40259ca', // NIP-06, test vector 1
+  '61b5f1dab96e46e3bf083ea4051e3ac752955fd254b4ef6780349adef8bbc96d', // NIP-06, test vector 2
+  '95fc9e0c537bd9811779d3b207848080ccb86f3e11ddf7aa16792575553f89ab', // BIP-85, test vectors
+  'd6da54d12db9eac818868b841c1c9cc7c39f5294c8620ad24b7715b7820febc0', // BIP-39, English test vector 13
+  'b12ee277a669b18fb7c5d9d3642c9298ce06f0814a4166a6396ad9cb2eccc914', // BIP-39, English test vector 14
+  '341c225b06c91708aa82ab8389075a8227fda76fb2b9cae2d445e36ca8c44da1', // BIP-39, English test vector 15
+  '6d828debd306e21a02511899832f7ee5591de0693b2f2bd78967fb1e09bafdbb', // BIP-39, English test vector 16
+  'cc95a8a1b5e9bf130a4468b1b4857b6a7fc64979970a06b806cb879460d15348', // BIP-39, English test vector 17
+  '30452ba5605dd25289bc2ae7b1883a53b1cece62e2331fa105b88c9682dd37c7', // BIP-39, English test vector 18
+  'b2e71100d10bee74156b69806498a2e3d90e432160c2e266465ba669a220d50b', // BIP-39, English test vector 19
+  'b8ae5c99142647d1043595539d615197ee7dad5e7c031d5447e78c69e62ba01f', // BIP-39, English test vector 20
+  '0f388b04e512d7a0eda5889c96ff034cf63499b73898965a8e187e3a8a25d198', // BIP-39, English test vector 21
+  'b1bff22ae077ce1ae482e4dcb01c144ff8a44e97fbb3f3a5f62567f4ac19da7c', // BIP-39, English test vector 22
+  '662c451cc5886e1d6f185f418b815a175bfd197536556607272b36fdefa8c969', // BIP-39, English test vector 23
+  '867f9f5929a7201c1116579e17be6ce501f8a8c5a8d0d1ac7173d72ae78fd945', // BIP-39, English test vector 24
 ])
 
 /** The entropy of most published phrases: one byte, repeated. */

@@ -23,7 +23,9 @@ export const networkSchema = z
   .string()
   .transform((text) => text.toLowerCase())
   .pipe(
-    z.enum(networks, { error: ({ input }) => `expected one of ${networks.join(', ')}; got ${describeGot(String(input))}` }),
+    z.enum(networks, {
+      error: ({ input }) => `expected one of ${networks.join(', ')}; got ${describeGot(String(input))}`,
+    }),
   )
 
 const longestUserId = 255

@@ -32,7 +32,9 @@ export const toRootVersionId = (keyringId: number) => `${rootVersionPrefix}${Str
 
 /** Whether the current version of the vault's secret is a root, told without reading it. */
 export const holdsRoot = (stagesOfVersions: Readonly<Record<string, readonly string[]>>) =>
-  Object.entries(stagesOfVersions).some(([id, stages]) => id.startsWith(rootVersionPrefix) && stages.includes('AWSCURRENT'))
+  Object.entries(stagesOfVersions).some(
+    ([id, stages]) => id.startsWith(rootVersionPrefix) && stages.includes('AWSCURRENT'),
+  )
 
 /** The encryption context of the data key. It stands in the audit log in clear. */
 export const toEncryptionContext = (stage: string) => ({ app: 'verified-wallets', stage, purpose: 'wallet-root' })

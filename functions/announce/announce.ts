@@ -11,7 +11,11 @@ export type AnnounceTables = {
   readonly markVerifications: (ids: readonly string[], now: Date) => Promise<void>
   readonly lockWallets: (limit: number) => Promise<readonly Wallet[]>
   readonly markWallets: (wallets: readonly Wallet[], now: Date) => Promise<void>
-  readonly lockWaiting: (options: { rootExists: boolean; now: Date; limit: number }) => Promise<readonly WaitingRecord[]>
+  readonly lockWaiting: (options: {
+    rootExists: boolean
+    now: Date
+    limit: number
+  }) => Promise<readonly WaitingRecord[]>
   readonly markReleased: (records: readonly WaitingRecord[], now: Date) => Promise<void>
 }
 

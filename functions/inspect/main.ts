@@ -18,7 +18,9 @@ export const handler = createHandler({
   readDocument: async (key) => {
     const abortSignal = AbortSignal.timeout(readDeadline)
     try {
-      const object = await s3.send(new GetObjectCommand({ Bucket: environment.DOCUMENT_BUCKET, Key: key }), { abortSignal })
+      const object = await s3.send(new GetObjectCommand({ Bucket: environment.DOCUMENT_BUCKET, Key: key }), {
+        abortSignal,
+      })
       return await object.Body?.transformToByteArray()
     } catch (error) {
       if (error instanceof Error && error.name === 'NoSuchKey') return undefined

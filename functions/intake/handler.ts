@@ -5,7 +5,13 @@ import * as z from 'zod'
 import { describeGot, RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge } from '../../shared/http.ts'
 import type { Log } from '../../shared/log.ts'
-import { addressTypes, isAddressTypeOf, networkSchema, userIdSchema, type VerificationStatus } from '../../shared/model.ts'
+import {
+  addressTypes,
+  isAddressTypeOf,
+  networkSchema,
+  userIdSchema,
+  type VerificationStatus,
+} from '../../shared/model.ts'
 import { type DocumentRequest, type ReceiveDocumentPorts, receiveDocument } from './receive-document.ts'
 
 export type IntakeDependencies = ReceiveDocumentPorts & {

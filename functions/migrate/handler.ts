@@ -1,7 +1,7 @@
 // The migrate function: runs at each deploy, before the functions that use the schema.
 import type { Database } from '../../shared/database.ts'
 import type { Log } from '../../shared/log.ts'
-import { type Migration, type MigrateResult, migrate } from './migrate.ts'
+import { type MigrateResult, type Migration, migrate } from './migrate.ts'
 
 export type MigrateDependencies = {
   readonly log: Log

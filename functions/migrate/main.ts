@@ -17,7 +17,9 @@ export const handler = createHandler({
   database: openDatabase(secrets, environment, { applicationName: 'migrate', deadline: 240_000 }),
   readMigrations: async () => {
     const names = (await readdir(migrationsFolder)).filter((name) => name.endsWith('.sql'))
-    return Promise.all(names.map(async (name) => ({ name, sql: await readFile(new URL(name, migrationsFolder), 'utf8') })))
+    return Promise.all(
+      names.map(async (name) => ({ name, sql: await readFile(new URL(name, migrationsFolder), 'utf8') })),
+    )
   },
   readPasswords: async () => {
     const entries = Object.entries(environment.DATABASE_ROLE_SECRETS)

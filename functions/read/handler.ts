@@ -74,7 +74,11 @@ function readWalletQuery(event: HttpRequest): { network: Network; addressType: A
   const addressType = givenType ?? addressTypes[network][0]
   if (isAddressTypeOf(network, addressType)) return { network, addressType }
   const expected = addressTypes[network].join(', ')
-  throw new RequestError(400, 'unknown_address_type', `expected an address type of ${network}: ${expected}; got ${describeGot(addressType)}`)
+  throw new RequestError(
+    400,
+    'unknown_address_type',
+    `expected an address type of ${network}: ${expected}; got ${describeGot(addressType)}`,
+  )
 }
 
 async function readWallets(dependencies: ReadDependencies, event: HttpRequest): Promise<APIGatewayProxyResult> {

@@ -17,7 +17,8 @@ const answerSchema = z.union([
 const errorSchema = z.object({ errorType: z.string().default(''), errorMessage: z.string().default('') })
 
 /** Error types with which Lambda says that the handler did not begin, so that no document was opened. */
-const neverBegan = /^Runtime\.(ImportModuleError|UserCodeSyntaxError|HandlerNotFound|MalformedHandlerName|InvalidEntrypoint)/
+const neverBegan =
+  /^Runtime\.(ImportModuleError|UserCodeSyntaxError|HandlerNotFound|MalformedHandlerName|InvalidEntrypoint)/
 
 /**
  * @param functionError the `FunctionError` of the Invoke answer; undefined when the function returned

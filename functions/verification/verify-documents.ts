@@ -93,7 +93,10 @@ const isToBeAnnounced = (row: Verification | undefined): row is Verification & {
  *
  * @returns the keys that did not get through; they are to be delivered again
  */
-export async function verifyDocuments(ports: VerifyDocumentsPorts, keys: readonly string[]): Promise<ReadonlySet<string>> {
+export async function verifyDocuments(
+  ports: VerifyDocumentsPorts,
+  keys: readonly string[],
+): Promise<ReadonlySet<string>> {
   const failed = new Set<string>()
   const toAnnounce = new Map<string, Verification & { readonly verifiedAt: Date }>()
   await Promise.all(

@@ -1,11 +1,11 @@
 // Derivation: from the phrase to coin-level nodes, from those to addresses. The node type never leaves this file.
 import { createHash } from 'node:crypto'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { createBase58check } from '@scure/base'
 import { HARDENED_OFFSET, HDKey } from '@scure/bip32'
-import { secp256k1 } from '@noble/curves/secp256k1.js'
-import { type AddressType, type Network, networks } from '../../shared/model.ts'
 import { commitRoot, deriveSeed } from '../../shared/mnemonic.ts'
+import { type AddressType, type Network, networks } from '../../shared/model.ts'
 
 const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest()
 const hash160 = (data: Uint8Array): Uint8Array => createHash('ripemd160').update(sha256(data)).digest()
@@ -60,7 +60,10 @@ export type Keyring = {
  * @param phrase the words in ASCII; stays the caller's, who wipes it
  * @returns the keyring and the root's commitment, to be compared before anything is derived
  */
-export function openRoot(phrase: Uint8Array, keyringId: number): { readonly commitment: string; readonly keyring: Keyring } {
+export function openRoot(
+  phrase: Uint8Array,
+  keyringId: number,
+): { readonly commitment: string; readonly keyring: Keyring } {
   const seed = deriveSeed(phrase)
   const master = HDKey.fromMasterSeed(seed)
   seed.fill(0)

@@ -12,7 +12,9 @@ export type WalletDependencies = IssueWalletsPorts & {
 
 /** The form in which Lambda takes partial failures of a Kafka batch: `partition` is `topic-partition`. */
 export type KafkaBatchResponse = {
-  readonly batchItemFailures: readonly { readonly itemIdentifier: { readonly partition: string; readonly offset: number } }[]
+  readonly batchItemFailures: readonly {
+    readonly itemIdentifier: { readonly partition: string; readonly offset: number }
+  }[]
 }
 
 export function createHandler(dependencies: WalletDependencies) {

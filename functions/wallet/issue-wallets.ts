@@ -16,7 +16,9 @@ export type WalletTables = {
     now: Date,
   ) => Promise<ReadonlyMap<string, number>>
   /** Inserts those that are not there. Answers the address that stands for each, in the order given, and how many are new. */
-  readonly insertWallets: (wallets: readonly IssuedWallet[]) => Promise<{ addresses: readonly string[]; inserted: number }>
+  readonly insertWallets: (
+    wallets: readonly IssuedWallet[],
+  ) => Promise<{ addresses: readonly string[]; inserted: number }>
   readonly quarantine: (records: readonly { record: KafkaRecord; reason: string }[], now: Date) => Promise<void>
   readonly park: (records: readonly KafkaRecord[], cause: WaitingCause, now: Date) => Promise<void>
 }
@@ -72,7 +74,11 @@ async function issue(
   keyring: Keyring,
   now: Date,
 ): Promise<{ inserted: number; refused: readonly Verified[] }> {
-  const accounts = await tables.allocateAccounts([...new Set(records.map(({ event }) => event.user_id))], keyring.id, now)
+  const accounts = await tables.allocateAccounts(
+    [...new Set(records.map(({ event }) => event.user_id))],
+    keyring.id,
+    now,
+  )
   const refused = records.filter(({ event }) => !accounts.has(event.user_id))
   const wallets = dropRepeated(records).flatMap((verified) => {
     const accountIndex = accounts.get(verified.event.user_id)

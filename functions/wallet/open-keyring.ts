@@ -32,7 +32,9 @@ export function createKeyringOpener(ports: OpenKeyringPorts): () => Promise<Vaul
     try {
       phrase = openPhrase(record, ports.stage, dataKey)
       if (!ports.acceptPublicMnemonics && isPubliclyKnown(phrase)) {
-        throw new IntegrityError('the mnemonic in the vault is publicly known: anyone can spend what its addresses receive')
+        throw new IntegrityError(
+          'the mnemonic in the vault is publicly known: anyone can spend what its addresses receive',
+        )
       }
       const root = openRoot(phrase, record.keyring_id)
       if (root.commitment !== record.root_commitment) {

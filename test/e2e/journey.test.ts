@@ -11,7 +11,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { installKafka } from '../../local/install.ts'
 import { type RunningKafka, startKafka } from '../../local/kafka.ts'
 import { type RunningPostgres, startPostgres } from '../../local/postgres.ts'
-import { describePermissions } from './permissions.ts'
 import { makeLetter, samples } from '../support/fixtures.ts'
 import {
   call,
@@ -26,6 +25,7 @@ import {
   waitForWallet,
   waitUntilStackIsReady,
 } from '../support/local-stack.ts'
+import { describePermissions } from './permissions.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'journey-'))
 const state = join(folder, 'stack')
@@ -40,7 +40,10 @@ let sql: postgres.Sql
 beforeAll(async () => {
   jarFolder = await installKafka({ say: () => {} })
   const servers = join(folder, 'servers')
-  ;[database, kafka] = await Promise.all([startPostgres({ stateFolder: servers }), startKafka({ stateFolder: servers, jarFolder })])
+  ;[database, kafka] = await Promise.all([
+    startPostgres({ stateFolder: servers }),
+    startKafka({ stateFolder: servers, jarFolder }),
+  ])
   const mnemonicFile = join(folder, 'mnemonic')
   writeFileSync(mnemonicFile, `${mnemonic}\n`, { mode: 0o600 })
   stackProcess = runStart(['--state', state, '--port', '0', '--mnemonic-file', mnemonicFile], {
@@ -81,7 +84,10 @@ describe('addresses', () => {
       const answer = await postDocument(stack.api_url, { ...upload, document: makeLetter(upload.user_id) })
       expect(answer.status).toBe(202)
     })
-    const [demonstrated, held] = [await sql<{ userId: string }[]>`select user_id as "userId" from wallet.accounts`, users]
+    const [demonstrated, held] = [
+      await sql<{ userId: string }[]>`select user_id as "userId" from wallet.accounts`,
+      users,
+    ]
     await forEachAtOnce(uploads, 4, async ({ user_id, network }) => {
       await waitForWallet(stack.api_url, user_id, network)
     })
@@ -102,7 +108,9 @@ describe('addresses', () => {
     )
     const script = new URL('../support/derive-independently.mjs', import.meta.url).pathname
     const input = JSON.stringify({ mnemonic, accounts: wallets.map(({ account }) => account) })
-    const opinions: Record<string, string>[] = JSON.parse(execFileSync(process.execPath, [script], { input }).toString())
+    const opinions: Record<string, string>[] = JSON.parse(
+      execFileSync(process.execPath, [script], { input }).toString(),
+    )
     expect(wallets.map(({ address }) => address)).toEqual(wallets.map(({ network }, at) => opinions[at]?.[network]))
   })
 })
@@ -164,21 +172,31 @@ function countOverlaps(invocations: { start: number; end: number }[]): number {
 }
 
 describe('user ids through the gateway', () => {
-  it.each(['a/b', '.', '..', '%2F', 'caf\u00e9', 'cafe\u0301', 'a b+c', '50%', '名前', '?#&'])('%j', async (user_id) => {
-    const posted = await postDocument(stack.api_url, { user_id, network: 'TRON', document: samples.card })
-    expect(posted.status).toBe(202)
-    const wallet = await waitForWallet(stack.api_url, user_id, 'tron')
-    expect(wallet.body).toMatchObject({ user_id, network: 'tron', address_type: 'base58check' })
-    const verification = await call(stack.api_url, `/verify/${posted.body.verification_id}`)
-    expect(verification.body).toMatchObject({ user_id, status: 'verified', reasons: [] })
-  })
+  it.each(['a/b', '.', '..', '%2F', 'caf\u00e9', 'cafe\u0301', 'a b+c', '50%', '名前', '?#&'])(
+    '%j',
+    async (user_id) => {
+      const posted = await postDocument(stack.api_url, { user_id, network: 'TRON', document: samples.card })
+      expect(posted.status).toBe(202)
+      const wallet = await waitForWallet(stack.api_url, user_id, 'tron')
+      expect(wallet.body).toMatchObject({ user_id, network: 'tron', address_type: 'base58check' })
+      const verification = await call(stack.api_url, `/verify/${posted.body.verification_id}`)
+      expect(verification.body).toMatchObject({ user_id, status: 'verified', reasons: [] })
+    },
+  )
 })
 
 describe('bad input over HTTP', () => {
   const post = (body: string | Buffer) =>
     call(stack.api_url, '/verify', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
   const upload = (fields: object) =>
-    post(JSON.stringify({ user_id: 'nobody', network: 'tron', document: Buffer.from(samples.letter).toString('base64'), ...fields }))
+    post(
+      JSON.stringify({
+        user_id: 'nobody',
+        network: 'tron',
+        document: Buffer.from(samples.letter).toString('base64'),
+        ...fields,
+      }),
+    )
 
   it.each([
     ['not JSON', () => post('user_id=nobody'), 400, 'malformed_body'],
@@ -188,8 +206,18 @@ describe('bad input over HTTP', () => {
     ['a user id with NUL', () => upload({ user_id: 'a\u0000b' }), 422, 'invalid_field'],
     ['no base64', () => upload({ document: '###' }), 422, 'invalid_field'],
     ['an empty document', () => upload({ document: '' }), 422, 'invalid_field'],
-    ['a text named a document', () => upload({ document: Buffer.from('hello').toString('base64') }), 415, 'unsupported_document_type'],
-    ['5 MiB by our limit', () => upload({ document: Buffer.alloc(4.25 * 1024 * 1024).toString('base64') }), 413, 'document_too_large'],
+    [
+      'a text named a document',
+      () => upload({ document: Buffer.from('hello').toString('base64') }),
+      415,
+      'unsupported_document_type',
+    ],
+    [
+      '5 MiB by our limit',
+      () => upload({ document: Buffer.alloc(4.25 * 1024 * 1024).toString('base64') }),
+      413,
+      'document_too_large',
+    ],
   ] as const)('%s', async (_, send, status, code) => {
     const answer = await send()
     expect(answer.headers['content-type']).toBe('application/problem+json')
@@ -214,9 +242,18 @@ describe('bad input over HTTP', () => {
   })
 
   it('answers an unknown network, user, verification and route', async () => {
-    expect(await call(stack.api_url, '/wallet/nobody?network=doge')).toMatchObject({ status: 400, body: { code: 'unknown_network' } })
-    expect(await call(stack.api_url, '/wallet/nobody')).toMatchObject({ status: 404, body: { code: 'wallet_not_found' } })
-    expect(await call(stack.api_url, '/verify/nothing')).toMatchObject({ status: 404, body: { code: 'verification_not_found' } })
+    expect(await call(stack.api_url, '/wallet/nobody?network=doge')).toMatchObject({
+      status: 400,
+      body: { code: 'unknown_network' },
+    })
+    expect(await call(stack.api_url, '/wallet/nobody')).toMatchObject({
+      status: 404,
+      body: { code: 'wallet_not_found' },
+    })
+    expect(await call(stack.api_url, '/verify/nothing')).toMatchObject({
+      status: 404,
+      body: { code: 'verification_not_found' },
+    })
     expect(await call(stack.api_url, '/nowhere')).toMatchObject({ status: 404, body: { status: 404 } })
   })
 })
@@ -224,7 +261,11 @@ describe('bad input over HTTP', () => {
 describe('events', () => {
   it('are on Kafka once each, keyed by user, with headers', async () => {
     const { Kafka, logLevel } = await import('kafkajs')
-    const client = new Kafka({ brokers: stack.kafka_brokers.split(','), clientId: 'reader', logLevel: logLevel.NOTHING })
+    const client = new Kafka({
+      brokers: stack.kafka_brokers.split(','),
+      clientId: 'reader',
+      logLevel: logLevel.NOTHING,
+    })
     const [expected] = await sql<[{ wallets: number }]>`select count(*)::int as wallets from wallet.wallets`
     await poll(
       async () => {
@@ -249,7 +290,10 @@ describe('events', () => {
         })
       },
     })
-    await poll(async () => ({ status: seen.length, headers: {}, body: {} }), ({ status }) => status >= expected.wallets)
+    await poll(
+      async () => ({ status: seen.length, headers: {}, body: {} }),
+      ({ status }) => status >= expected.wallets,
+    )
     await consumer.disconnect()
     expect(new Set(seen.map(({ id }) => id)).size).toBe(expected.wallets)
     for (const event of seen) expect(event).toMatchObject({ key: event.user, type: 'wallet.created' })
@@ -257,12 +301,19 @@ describe('events', () => {
 
   it('that are not ours are set aside and block nobody', async () => {
     const { Kafka, logLevel } = await import('kafkajs')
-    const client = new Kafka({ brokers: stack.kafka_brokers.split(','), clientId: 'stranger', logLevel: logLevel.NOTHING })
+    const client = new Kafka({
+      brokers: stack.kafka_brokers.split(','),
+      clientId: 'stranger',
+      logLevel: logLevel.NOTHING,
+    })
     const producer = client.producer()
     await producer.connect()
     const strange = ['not json', '{"event":"user.verified","version":2}', null]
     for (let partition = 0; partition < 6; partition++) {
-      await producer.send({ topic: 'user.verified', messages: strange.map((value) => ({ partition, key: 'k', value })) })
+      await producer.send({
+        topic: 'user.verified',
+        messages: strange.map((value) => ({ partition, key: 'k', value })),
+      })
     }
     await producer.disconnect()
     await postDocument(stack.api_url, { user_id: 'behind-garbage', network: 'ethereum', document: samples.letter })
@@ -313,7 +364,10 @@ describe('outages', () => {
       expect(Number(posted.headers['retry-after'])).toBeGreaterThan(0)
       const read = await call(stack.api_url, '/wallet/later?network=tron')
       expect(read).toMatchObject({ status: 503, body: { code: 'unavailable' } })
-      expect(await call(stack.api_url, '/health')).toMatchObject({ status: 503, body: { checks: { database: 'failing' } } })
+      expect(await call(stack.api_url, '/health')).toMatchObject({
+        status: 503,
+        body: { checks: { database: 'failing' } },
+      })
     } finally {
       database = await startPostgres({ stateFolder: join(folder, 'servers'), port })
     }

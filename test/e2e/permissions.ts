@@ -53,7 +53,10 @@ export function describePermissions(context: Context): void {
     const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName: functionName(name) }))
     const variables = { ...Environment?.Variables, CONTAINER_GENERATION: String(Date.now()) }
     await lambda.send(
-      new UpdateFunctionConfigurationCommand({ FunctionName: functionName(name), Environment: { Variables: variables } }),
+      new UpdateFunctionConfigurationCommand({
+        FunctionName: functionName(name),
+        Environment: { Variables: variables },
+      }),
     )
   }
 
@@ -68,7 +71,8 @@ export function describePermissions(context: Context): void {
     expect(PolicyNames).toHaveLength(1)
     const { PolicyDocument } = await iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }))
     const original = decodeURIComponent(PolicyDocument ?? '')
-    const put = (document: string) => iam.send(new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument: document }))
+    const put = (document: string) =>
+      iam.send(new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument: document }))
     await put(withoutStatement(original, sid))
     await renewContainers(name)
     try {
@@ -145,21 +149,24 @@ export function describePermissions(context: Context): void {
       expect((await invoke('Inspect', missing)).body).toEqual({ outcome: 'absent' })
     })
 
-    it.each(['ReadOwnDatabaseSecret', 'InvokeInspect'])('verification without %s hands its message back', async (sid) => {
-      const [row] = await context.sql()<[{ id: string }]>`
+    it.each(['ReadOwnDatabaseSecret', 'InvokeInspect'])(
+      'verification without %s hands its message back',
+      async (sid) => {
+        const [row] = await context.sql()<[{ id: string }]>`
         insert into verification.verifications (id, user_id, network, address_type, document_sha256, request_id, created_at)
         values (gen_random_uuid(), ${`less-${sid}`}, 'tron', 'base58check', sha256(${sid}::text::bytea), 'permissions', now())
         returning id`
-      const event = toQueueEvent(`incoming/${row.id}/1`)
-      const handedBack = { batchItemFailures: [{ itemIdentifier: 'm1' }] }
-      await withoutPermission('Verification', sid, async () => {
-        expect((await invoke('Verification', event)).body).toEqual(handedBack)
-      })
-      // There is no object: with the permission back, that is found out.
-      expect((await invoke('Verification', event)).body).toEqual({ batchItemFailures: [] })
-      const [decided] = await context.sql()`select status from verification.verifications where id = ${row.id}`
-      expect(decided?.status).toBe('expired')
-    })
+        const event = toQueueEvent(`incoming/${row.id}/1`)
+        const handedBack = { batchItemFailures: [{ itemIdentifier: 'm1' }] }
+        await withoutPermission('Verification', sid, async () => {
+          expect((await invoke('Verification', event)).body).toEqual(handedBack)
+        })
+        // There is no object: with the permission back, that is found out.
+        expect((await invoke('Verification', event)).body).toEqual({ batchItemFailures: [] })
+        const [decided] = await context.sql()`select status from verification.verifications where id = ${row.id}`
+        expect(decided?.status).toBe('expired')
+      },
+    )
 
     it('wallet without its database secret issues nothing', async () => {
       await withoutPermission('Wallet', 'ReadOwnDatabaseSecret', async () => {

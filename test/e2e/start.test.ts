@@ -8,7 +8,13 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import postgres from 'postgres'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readSecret } from '../../shared/secrets.ts'
-import { runStart, type StackDescription, type StackProcess, stopStack, waitUntilStackIsReady } from '../support/local-stack.ts'
+import {
+  runStart,
+  type StackDescription,
+  type StackProcess,
+  stopStack,
+  waitUntilStackIsReady,
+} from '../support/local-stack.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'start-'))
 const state = join(folder, 'state')

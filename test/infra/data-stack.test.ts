@@ -233,7 +233,7 @@ describe('the vault', () => {
       StringEquals: {
         'kms:EncryptionContext:app': 'verified-wallets',
         'kms:EncryptionContext:stage': 'local',
-        'kms:EncryptionContext:purpose': 'mnemonic',
+        'kms:EncryptionContext:purpose': 'wallet-root',
       },
       'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': ['app', 'stage', 'purpose'] },
     })
