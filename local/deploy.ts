@@ -8,9 +8,10 @@ import { PutSecretValueCommand } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod'
 import type { Settings } from '../lib/stage.ts'
 import { readSecret } from '../shared/secrets.ts'
+import { writeFileAtomically } from './atomic-file.ts'
 import { runChild } from './child-process.ts'
 import type { RunningEmulator } from './emulator.ts'
-import { account, credentials, type EmulatorClients, region } from './emulator-clients.ts'
+import { account, credentials, type EmulatorClients, region, runFunction } from './emulator-clients.ts'
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url))
 const programsOfModules = join(projectFolder, 'node_modules', '.bin')
@@ -32,7 +33,10 @@ const outputsSchema = z.object({
 /** The outputs of both stacks that are used here. */
 export type Outputs = Readonly<z.infer<typeof outputsSchema>>
 
-const deploymentSchema = z.object({ digest: z.string(), outputs: outputsSchema })
+const stackOutputsSchema = z.record(z.string(), z.record(z.string(), z.string()))
+
+/** `stacks`: the outputs of each stack by its name, as the CDK CLI writes them. */
+const deploymentSchema = z.object({ digest: z.string(), stacks: stackOutputsSchema })
 
 export type DeployOptions = {
   readonly stateFolder: string
@@ -100,16 +104,30 @@ export async function deploy(
   const digest = await digestAssembly(assembly)
   const deployed = await readDeployment(emulator)
   if (deployed?.digest === digest) {
-    const changed = await putAdministrator(clients, deployed.outputs.DatabaseAdminSecretArn, databaseUrl)
-    return { outputs: deployed.outputs, changed }
+    const outputs = readOutputs(deployed.stacks)
+    const changed = await putAdministrator(clients, outputs.DatabaseAdminSecretArn, databaseUrl)
+    // No deploy runs them this time, and the database may be another than it was.
+    await runFunction(clients.lambda, outputs.MigrateFunctionName)
+    await writeOutputs(options.stateFolder, deployed.stacks)
+    return { outputs, changed }
   }
   const data = await deployStack(options, emulator, assembly, dataStack)
-  const adminSecretArn = z.object({ DatabaseAdminSecretArn: z.string() }).parse(data).DatabaseAdminSecretArn
-  await putAdministrator(clients, adminSecretArn, databaseUrl)
+  await putAdministrator(clients, data.DatabaseAdminSecretArn ?? '', databaseUrl)
   const service = await deployStack(options, emulator, assembly, serviceStack)
-  const outputs = outputsSchema.parse({ ...data, ...service })
-  await writeFile(join(emulator.workingFolder, 'deployment.json'), JSON.stringify({ digest, outputs }))
-  return { outputs, changed: true }
+  const stacks = { [dataStack]: data, [serviceStack]: service }
+  const deployment: z.infer<typeof deploymentSchema> = { digest, stacks }
+  await writeFile(join(emulator.workingFolder, 'deployment.json'), JSON.stringify(deployment))
+  await writeOutputs(options.stateFolder, stacks)
+  return { outputs: readOutputs(stacks), changed: true }
+}
+
+function readOutputs(stacks: z.infer<typeof stackOutputsSchema>): Outputs {
+  return outputsSchema.parse({ ...stacks[dataStack], ...stacks[serviceStack] })
+}
+
+/** `outputs.json`, for people and tests. */
+function writeOutputs(stateFolder: string, stacks: z.infer<typeof stackOutputsSchema>): Promise<void> {
+  return writeFileAtomically(join(stateFolder, 'outputs.json'), `${JSON.stringify(stacks, null, 2)}\n`)
 }
 
 async function deployStack(
@@ -117,21 +135,18 @@ async function deployStack(
   emulator: RunningEmulator,
   assembly: string,
   stack: string,
-): Promise<Record<string, unknown>> {
-  const outputsFile = join(options.stateFolder, `${stack}.outputs.json`)
+): Promise<Record<string, string>> {
+  const outputsFile = join(assembly, `${stack}.outputs.json`)
   const flags = ['--exclusively', '--require-approval', 'never', '--method', 'direct', '--outputs-file', outputsFile]
-  let total = 0
-  let done = 0
+  let total = ''
   await runCdk(options, emulator, 'cdk-deploy', ['deploy', stack, '--app', assembly, ...flags], (line) => {
     // `stack | 12/45 | 10:11:12 | CREATE_COMPLETE | type | id`
-    const progress = /\|\s*(\d+)\/(\d+)\s*\|/.exec(line)
-    if (progress === null) return
-    done = Number(progress[1])
-    if (Number(progress[2]) !== total || done % 20 === 0) options.say(`  ${stack}: ${done} of ${progress[2]} resources`)
-    total = Number(progress[2])
+    const progress = /\|\s*\d+\/(\d+)\s*\|/.exec(line)?.[1]
+    if (progress === undefined || progress === total) return
+    total = progress
+    options.say(`  ${stack}: ${total} resources`)
   })
-  const outputs = z.record(z.string(), z.record(z.string(), z.unknown()))
-  return outputs.parse(JSON.parse(await readFile(outputsFile, 'utf8')))[stack] ?? {}
+  return stackOutputsSchema.parse(JSON.parse(await readFile(outputsFile, 'utf8')))[stack] ?? {}
 }
 
 async function runCdk(

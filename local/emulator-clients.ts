@@ -1,9 +1,10 @@
 // The AWS clients of the supervisor: the emulator's address, and the credentials of its account's root.
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import { KMSClient } from '@aws-sdk/client-kms'
-import { LambdaClient } from '@aws-sdk/client-lambda'
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { LocalError } from './local-error.ts'
 
 export const account = '000000000000'
 export const region = 'us-east-1'
@@ -32,4 +33,34 @@ export function createEmulatorClients(url: string): EmulatorClients {
       for (const client of [s3, secrets, kms, lambda, logs]) client.destroy()
     },
   }
+}
+
+/** What a synchronous invocation came to. `functionError` is set when the function itself failed. */
+export type Invocation = { readonly functionError?: string; readonly payload: Uint8Array }
+
+/**
+ * Invokes a function and waits for it, as the Lambda API does.
+ *
+ * @throws what the SDK throws when the function was not called
+ */
+export async function invokeFunction(
+  lambda: LambdaClient,
+  functionName: string,
+  payload: Uint8Array,
+): Promise<Invocation> {
+  const answer = await lambda.send(new InvokeCommand({ FunctionName: functionName, Payload: payload }))
+  const functionError = answer.FunctionError === undefined ? {} : { functionError: answer.FunctionError }
+  return { ...functionError, payload: answer.Payload ?? new Uint8Array() }
+}
+
+/**
+ * Invokes a function that takes no input and must succeed.
+ *
+ * @throws {LocalError} with the function's own message when it fails
+ */
+export async function runFunction(lambda: LambdaClient, functionName: string): Promise<unknown> {
+  const { functionError, payload } = await invokeFunction(lambda, functionName, Buffer.from('{}'))
+  const text = Buffer.from(payload).toString('utf8')
+  if (functionError === undefined) return JSON.parse(text)
+  throw new LocalError(`the function ${functionName} failed: ${text}`)
 }

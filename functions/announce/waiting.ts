@@ -1,5 +1,6 @@
 // The SQL of wallet.waiting as announce reads it: whose cause is gone is published again, with its original bytes.
 import type { Sql } from '../../shared/database.ts'
+import type { Publication } from '../../shared/kafka.ts'
 
 /** A parked record; `headers` decoded. */
 export type WaitingRecord = {
@@ -9,7 +10,7 @@ export type WaitingRecord = {
   readonly recordedAt: Date
   readonly key: Uint8Array | null
   readonly value: Uint8Array
-  readonly headers: Readonly<Record<string, Uint8Array>>
+  readonly headers: Publication['headers']
 }
 
 /**
@@ -35,10 +36,15 @@ export async function lockWaiting(
     order by parked_at, topic, partition, "offset"
     limit ${options.limit}
     for update skip locked`
-  return rows.map((row) => ({
-    ...row,
-    headers: Object.fromEntries(row.headers.map(([name, value]) => [name, Buffer.from(value, 'base64')])),
-  }))
+  return rows.map((row) => ({ ...row, headers: decodeHeaders(row.headers) }))
+}
+
+/** All values of each name: names may repeat. */
+function decodeHeaders(headers: readonly (readonly [name: string, value: string])[]): Publication['headers'] {
+  const byName = Map.groupBy(headers, ([name]) => name)
+  return Object.fromEntries(
+    [...byName].map(([name, same]) => [name, same.map(([, value]) => Buffer.from(value, 'base64'))]),
+  )
 }
 
 export async function markReleased(sql: Sql, records: readonly WaitingRecord[], now: Date): Promise<void> {

@@ -25,12 +25,10 @@ export type IssuedWallet = {
 
 export type WaitingCause = 'no_root' | 'root_refused' | 'account_indices_used_up'
 
-/** PostgreSQL's sequence_generator_limit_exceeded. */
-const sequenceExhausted = '2200H'
-
 /**
  * Allocates in the order of the user ids, so that two batches never wait for each other in a circle. Users who have
  * an account are left out before the sequence is asked: a repetition burns no index, only a race does.
+ * Past 2^31-1, the last hardened child number (BIP-32), the sequence goes on and nobody gets an account.
  * The second statement sees what a concurrent batch committed while the first one waited for it.
  */
 async function allocateAccounts(
@@ -39,27 +37,19 @@ async function allocateAccounts(
   keyringId: number,
   now: Date,
 ): Promise<ReadonlyMap<string, number>> {
-  const insert = (sql: Sql, ids: readonly string[]) => sql`
+  await tx`
     insert into wallet.accounts (user_id, keyring_id, account_index, created_at)
-    select newcomers.user_id, ${keyringId}, nextval('wallet.account_index'), ${now}
+    select user_id, ${keyringId}, account_index, ${now}
     from (
-      select user_id from unnest(${[...ids]}::text[]) as given (user_id)
-      where not exists (select from wallet.accounts where accounts.user_id = given.user_id)
-      order by user_id collate "C"
-    ) as newcomers
+      select user_id, nextval('wallet.account_index') as account_index
+      from (
+        select user_id from unnest(${[...userIds]}::text[]) as given (user_id)
+        where not exists (select from wallet.accounts where accounts.user_id = given.user_id)
+        order by user_id collate "C"
+      ) as newcomers
+    ) as numbered
+    where account_index <= 2147483647
     on conflict (user_id) do nothing`
-  const isExhausted = (error: unknown) => error instanceof Error && 'code' in error && error.code === sequenceExhausted
-  try {
-    await inTransaction(tx, (savepoint) => insert(savepoint, userIds))
-  } catch (error) {
-    if (!isExhausted(error)) throw error
-    // The last indices go to as many as there are.
-    for (const userId of userIds.toSorted()) {
-      await inTransaction(tx, (savepoint) => insert(savepoint, [userId])).catch((cause: unknown) => {
-        if (!isExhausted(cause)) throw cause
-      })
-    }
-  }
   const rows = await tx<{ userId: string; accountIndex: number }[]>`
     select user_id as "userId", account_index as "accountIndex" from wallet.accounts
     where user_id = any(${[...userIds]}::text[]) and keyring_id = ${keyringId}`

@@ -41,19 +41,22 @@ $$;
 create trigger keep_verified before update on verification.verifications
   for each row execute function verification.keep_verified();
 
--- One account index a user, shared by all networks: hardened child numbers 0 to 2^31-1 (BIP-32).
-create sequence wallet.account_index as integer minvalue 0 maxvalue 2147483647 start 0 no cycle;
+-- One account index a user, shared by all networks: hardened child numbers 0 to 2^31-1 (BIP-32). The sequence goes on
+-- after them, and whoever allocates leaves those values out: at its own end it would refuse a whole batch.
+create sequence wallet.account_index as bigint minvalue 0 start 0 no cycle;
 
 create table wallet.accounts (
   user_id text collate "C" primary key check (char_length(user_id) between 1 and 255),
   keyring_id integer not null check (keyring_id >= 1),
   account_index integer not null check (account_index >= 0),
   created_at timestamptz not null,
-  unique (keyring_id, account_index)
+  unique (keyring_id, account_index),
+  -- For the foreign key of wallets: a wallet has the index of its own user.
+  unique (user_id, keyring_id, account_index)
 );
 
 create table wallet.wallets (
-  user_id text collate "C" not null references wallet.accounts,
+  user_id text collate "C" not null,
   network text not null check (network in ('ethereum', 'bitcoin', 'tron')),
   address_type text not null,
   keyring_id integer not null,
@@ -72,7 +75,7 @@ create table wallet.wallets (
   announced_at timestamptz,
   primary key (user_id, network, address_type, keyring_id),
   unique (network, address),
-  foreign key (keyring_id, account_index) references wallet.accounts (keyring_id, account_index)
+  foreign key (user_id, keyring_id, account_index) references wallet.accounts (user_id, keyring_id, account_index)
 );
 
 create index wallets_unannounced on wallet.wallets (created_at) where announced_at is null;

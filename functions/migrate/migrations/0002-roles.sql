@@ -20,7 +20,10 @@ grant usage on schema verification to app_intake, app_verification, app_announce
 grant usage on schema wallet to app_wallet, app_announce, app_read;
 grant usage on schema operations to app_intake, app_verification, app_wallet, app_announce, app_read;
 
-grant select, insert on verification.verifications to app_intake;
+grant select on verification.verifications to app_intake;
+-- A row begins pending: no column by which it would begin with a verdict.
+grant insert (id, user_id, network, address_type, document_sha256, request_id, created_at)
+  on verification.verifications to app_intake;
 grant update (status, attempt, reasons, request_id) on verification.verifications to app_intake;
 
 grant select on verification.verifications to app_verification;

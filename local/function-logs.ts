@@ -1,0 +1,110 @@
+// Follows what the deployed functions log, in CloudWatch Logs, where Lambda puts it. Reads only.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs'
+import * as z from 'zod'
+import type { LogLine } from './stack-log.ts'
+
+/** Events may be written a little after the time that they bear: each look begins that much before the last one. */
+const overlapMilliseconds = 5_000
+const pollMilliseconds = 1_000
+
+export type FollowOptions = {
+  readonly logs: CloudWatchLogsClient
+  /** Component name, as shown, to the name of the function. */
+  readonly functions: Readonly<Record<string, string>>
+  /** `time` in milliseconds since 1970. */
+  readonly onLine: (component: string, line: LogLine, time: number) => void
+}
+
+/** Follows from now on until it is stopped; what is there by then is still read. A group that is not there yet is waited for. */
+export function followFunctionLogs(options: FollowOptions): { stop(): Promise<void> } {
+  const stopping = new AbortController()
+  const following = Object.entries(options.functions).map(([component, functionName]) =>
+    followGroup(options, component, `/aws/lambda/${functionName}`, stopping.signal),
+  )
+  return {
+    stop: async () => {
+      stopping.abort()
+      await Promise.all(following)
+    },
+  }
+}
+
+async function followGroup(
+  { logs, onLine }: FollowOptions,
+  component: string,
+  group: string,
+  signal: AbortSignal,
+): Promise<void> {
+  let since = Date.now()
+  /** Of the events at or after `since`: what was told, and how often, since one line may well appear twice. */
+  let told = new Map<string, { time: number; count: number }>()
+
+  async function look(): Promise<void> {
+    const events = await readEvents(logs, group, since).catch(() => undefined)
+    if (events === undefined) return
+    const counts = new Map<string, { time: number; count: number }>()
+    for (const { time, stream, message } of events) {
+      const key = `${time} ${stream} ${message}`
+      const count = (counts.get(key)?.count ?? 0) + 1
+      counts.set(key, { time, count })
+      if (count <= (told.get(key)?.count ?? 0)) continue
+      const line = readLine(message)
+      if (line !== undefined) onLine(component, line, time)
+    }
+    since = Math.max(since, ...events.map(({ time }) => time - overlapMilliseconds))
+    told = new Map([...counts].filter(([, { time }]) => time >= since))
+  }
+
+  while (!signal.aborted) {
+    await look()
+    await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined)
+  }
+  await look()
+}
+
+async function readEvents(logs: CloudWatchLogsClient, group: string, since: number) {
+  const events: { time: number; stream: string; message: string }[] = []
+  let nextToken: string | undefined
+  do {
+    const page = await logs.send(new FilterLogEventsCommand({ logGroupName: group, startTime: since, nextToken }))
+    for (const { timestamp, logStreamName, message } of page.events ?? []) {
+      events.push({ time: timestamp ?? 0, stream: logStreamName ?? '', message: message ?? '' })
+    }
+    nextToken = page.nextToken
+  } while (nextToken !== undefined)
+  return events
+}
+
+/** What the logger of the functions writes (Powertools for AWS Lambda). */
+const entrySchema = z.looseObject({ level: z.string(), message: z.string() })
+
+/** What says nothing to someone who watches one machine. */
+const hiddenFields = [
+  ...['timestamp', 'service', 'sampling_rate', 'xray_trace_id', 'cold_start'],
+  ...['function_arn', 'function_name', 'function_memory_size', 'function_request_id'],
+]
+
+function readLine(message: string): LogLine | undefined {
+  const text = message.trim()
+  // Lambda's own frame around each invocation.
+  if (text === '' || /^(START|END|REPORT|INIT_START) /.test(text)) return undefined
+  const entry = readEntry(text)
+  if (entry === undefined) return { level: /error|timed out/i.test(text) ? 'error' : 'info', message: text }
+  const { level, message: said, ...fields } = entry
+  for (const name of hiddenFields) delete fields[name]
+  return { ...fields, level: toLevel(level), message: said }
+}
+
+function readEntry(text: string) {
+  try {
+    return entrySchema.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}
+
+function toLevel(level: string): LogLine['level'] {
+  if (/^warn/i.test(level)) return 'warn'
+  return /^(error|critical)/i.test(level) ? 'error' : 'info'
+}

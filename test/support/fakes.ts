@@ -1,0 +1,126 @@
+// What the unit tests share: rows, API Gateway events, a log that remembers, promises seen from outside. No test here.
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda'
+import type { HttpRequest } from '../../shared/http.ts'
+import type { Log, LogFields } from '../../shared/log.ts'
+import type { Verification, Wallet } from '../../shared/model.ts'
+
+export const verificationId = '6b0f8a1e-0c5d-4c58-9b6e-2f6a3d1c9e70'
+/** SHA-256 of no bytes. */
+export const sha256OfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+export const noon = new Date('2026-01-02T12:00:00.000Z')
+
+export type LogLine = { readonly level: 'info' | 'warn' | 'error'; readonly message: string; readonly fields: LogFields }
+
+/** A log that keeps its lines. */
+export function createMemoryLog(): Log & { readonly lines: LogLine[] } {
+  const lines: LogLine[] = []
+  const keep =
+    (level: LogLine['level']) =>
+    (message: string, fields: LogFields = {}) => {
+      lines.push({ level, message, fields })
+    }
+  return { lines, info: keep('info'), warn: keep('warn'), error: keep('error') }
+}
+
+export function makeVerification(overrides: Partial<Verification> = {}): Verification {
+  return {
+    id: verificationId,
+    userId: 'user-1',
+    network: 'ethereum',
+    addressType: 'eip55',
+    documentSha256: Buffer.from(sha256OfNothing, 'hex'),
+    status: 'pending',
+    attempt: 1,
+    reasons: [],
+    requestId: 'request-1',
+    createdAt: noon,
+    verifiedAt: null,
+    announcedAt: null,
+    ...overrides,
+  }
+}
+
+export function makeWallet(overrides: Partial<Wallet> = {}): Wallet {
+  return {
+    userId: 'user-1',
+    network: 'ethereum',
+    addressType: 'eip55',
+    keyringId: 1,
+    accountIndex: 7,
+    derivationPath: "m/44'/60'/7'/0/0",
+    address: '0x9858EfFD232B4033E47d90003D41EC34EcaEda94',
+    requestId: 'request-1',
+    createdAt: noon,
+    ...overrides,
+  }
+}
+
+/** An event as API Gateway (REST, proxy integration) hands it over. */
+export function makeHttpEvent(overrides: Partial<APIGatewayProxyEvent> = {}): HttpRequest {
+  const event: APIGatewayProxyEvent = {
+    resource: '/',
+    path: '/',
+    httpMethod: 'GET',
+    headers: {},
+    multiValueHeaders: {},
+    pathParameters: null,
+    queryStringParameters: null,
+    multiValueQueryStringParameters: null,
+    stageVariables: null,
+    body: null,
+    isBase64Encoded: false,
+    requestContext: {} as APIGatewayProxyEvent['requestContext'],
+    ...overrides,
+  }
+  return event as HttpRequest
+}
+
+export type Answer = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: Readonly<Record<string, unknown>>
+  /** Everything of the answer as text, to look for what must not be in it. */
+  readonly text: string
+}
+
+/** Calls a handler as Lambda does, and reads its answer as a client does. */
+export async function call(
+  handler: (event: HttpRequest, context: Context) => Promise<APIGatewayProxyResult>,
+  event: HttpRequest,
+): Promise<Answer> {
+  const result = await handler(event, {} as Context)
+  return {
+    status: result.statusCode,
+    headers: result.headers ?? {},
+    body: JSON.parse(result.body) as Record<string, unknown>,
+    text: JSON.stringify(result),
+  }
+}
+
+/** What a call throws; fails when it throws nothing. */
+export async function catchError(work: () => unknown): Promise<Error> {
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof Error) return error
+    throw new TypeError('expected an Error to be thrown; got something else', { cause: error })
+  }
+  throw new Error('expected an error; nothing was thrown')
+}
+
+/** The error that AWS SDK clients throw: told by its name. */
+export function makeAwsError(name: string, message = 'as AWS says'): Error {
+  return Object.assign(new Error(message), { name, $metadata: {}, $fault: 'client' })
+}
+
+/** A client of the AWS SDK whose `send` is the given function; remembers the inputs of the commands. */
+export function makeAwsClient<Client>(send: (command: string, input: Record<string, unknown>) => unknown) {
+  const commands: { readonly name: string; readonly input: Record<string, unknown> }[] = []
+  const client = {
+    send: async (command: { input: Record<string, unknown> }) => {
+      commands.push({ name: command.constructor.name, input: command.input })
+      return send(command.constructor.name, command.input)
+    },
+  }
+  return { client: client as unknown as Client, commands }
+}

@@ -1,0 +1,314 @@
+// The GET routes: answers, 404s, ids in the path decoded exactly once, queries, health.
+import type { APIGatewayProxyEvent } from 'aws-lambda'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createHandler, type ReadDependencies } from '../../functions/read/handler.ts'
+import { UnavailableError } from '../../shared/errors.ts'
+import type { Heartbeat } from '../../shared/heartbeats.ts'
+import { userIdSchema } from '../../shared/model.ts'
+import { call, createMemoryLog, makeHttpEvent, makeVerification, makeWallet, noon, verificationId } from '../support/fakes.ts'
+
+const requestId = '00000000-0000-4000-8000-000000000001'
+
+function setUp(overrides: Partial<ReadDependencies> = {}) {
+  const asked: unknown[][] = []
+  const log = createMemoryLog()
+  const handler = createHandler({
+    log,
+    now: () => noon,
+    newId: () => requestId,
+    findVerification: async (...given) => {
+      asked.push(given)
+      return undefined
+    },
+    findWallets: async (...given) => {
+      asked.push(given)
+      return []
+    },
+    findWallet: async (...given) => {
+      asked.push(given)
+      return undefined
+    },
+    findHeartbeats: async () => [],
+    ...overrides,
+  })
+  const get = (event: Partial<APIGatewayProxyEvent>) => call(handler, makeHttpEvent(event))
+  const getVerification = (id: string) =>
+    get({ resource: '/verify/{verification_id}', pathParameters: { verification_id: id } })
+  /** A query as API Gateway hands it over, decoded; of a repeated parameter the single map has the last on AWS. */
+  const getWallet = (userId: string, query?: Record<string, string[]>) =>
+    get({
+      resource: '/wallet/{user_id}',
+      pathParameters: { user_id: userId },
+      queryStringParameters: query
+        ? Object.fromEntries(Object.entries(query).map(([name, values]) => [name, values.at(-1)]))
+        : null,
+      multiValueQueryStringParameters: query ?? null,
+    })
+  const getHealth = () => get({ resource: '/health' })
+  return { asked, log, get, getVerification, getWallet, getHealth }
+}
+
+const problem = (status: number, code: string) => ({
+  status,
+  headers: { 'content-type': 'application/problem+json', 'x-request-id': requestId, 'x-process-time': '0.000000' },
+  body: { status, code, type: `urn:verified-wallets:problem:${code}`, request_id: requestId, detail: expect.any(String) },
+})
+
+describe('GET /verify/{verification_id}', () => {
+  it('answers a verified one', async () => {
+    const verifiedAt = new Date('2026-01-02T12:00:03.250Z')
+    const { getVerification } = setUp({
+      findVerification: async () => makeVerification({ status: 'verified', verifiedAt, announcedAt: verifiedAt }),
+    })
+    const answer = await getVerification(verificationId)
+    expect(answer.status).toBe(200)
+    expect(answer.headers).toMatchObject({ 'content-type': 'application/json', 'x-request-id': requestId })
+    expect(answer.body).toEqual({
+      verification_id: verificationId,
+      user_id: 'user-1',
+      network: 'ethereum',
+      address_type: 'eip55',
+      status: 'verified',
+      reasons: [],
+      created_at: '2026-01-02T12:00:00.000Z',
+      verified_at: '2026-01-02T12:00:03.250Z',
+    })
+  })
+
+  it('answers a rejected one with every reason', async () => {
+    const reasons = [
+      { code: 'truncated', message: 'The end is missing.', retry: false },
+      { code: 'no_page', message: 'No page.', retry: false },
+    ]
+    const { getVerification } = setUp({ findVerification: async () => makeVerification({ status: 'rejected', reasons }) })
+    const answer = await getVerification(verificationId)
+    expect(answer.body).toMatchObject({ status: 'rejected', reasons, verified_at: null })
+  })
+
+  it('asks for an id in any case, as it is stored', async () => {
+    const { asked, getVerification } = setUp()
+    await getVerification(verificationId.toUpperCase())
+    expect(asked).toEqual([[verificationId]])
+  })
+
+  it('404 for an id that nobody has', async () => {
+    const { asked, getVerification } = setUp()
+    const answer = await getVerification(verificationId)
+    expect(answer).toMatchObject(problem(404, 'verification_not_found'))
+    expect(answer.body.detail).toBe('Verification not found')
+    expect(asked).toHaveLength(1)
+  })
+
+  it.each(['1', 'not-a-uuid', `${verificationId}0`, "' or 1=1 --", '%00', 'a%2Fb'])(
+    '404 without asking for %s, which is no id',
+    async (id) => {
+      const { asked, getVerification } = setUp()
+      expect(await getVerification(id)).toMatchObject(problem(404, 'verification_not_found'))
+      expect(asked).toEqual([])
+    },
+  )
+
+  it('400 for a broken encoding', async () => {
+    expect(await setUp().getVerification('%zz')).toMatchObject(problem(400, 'malformed_path'))
+  })
+})
+
+describe('GET /wallet/{user_id}', () => {
+  const wallet = makeWallet()
+  const body = {
+    user_id: 'user-1',
+    network: 'ethereum',
+    wallet_address: wallet.address,
+    address_type: 'eip55',
+    derivation_path: "m/44'/60'/7'/0/0",
+    created_at: '2026-01-02T12:00:00.000Z',
+  }
+
+  it('answers all wallets of a user', async () => {
+    const tron = makeWallet({ network: 'tron', addressType: 'base58check', address: 'T1' })
+    const { getWallet } = setUp({ findWallets: async () => [wallet, tron] })
+    const answer = await getWallet('user-1')
+    expect(answer.status).toBe(200)
+    expect(answer.body).toEqual({
+      user_id: 'user-1',
+      wallets: [body, { ...body, network: 'tron', address_type: 'base58check', wallet_address: 'T1' }],
+    })
+  })
+
+  it('answers the wallet of a network', async () => {
+    const { getWallet } = setUp({ findWallet: async () => wallet })
+    const answer = await getWallet('user-1', { network: ['ethereum'] })
+    expect(answer).toMatchObject({ status: 200, body })
+    expect(Object.keys(answer.body)).toHaveLength(6)
+  })
+
+  it.each([
+    [{ network: ['ethereum'] }, 'ethereum', 'eip55'],
+    [{ network: ['BitCoin'] }, 'bitcoin', 'p2pkh'],
+    [{ network: ['tron'], address_type: ['base58check'] }, 'tron', 'base58check'],
+    [{ network: ['dogecoin', 'tron'] }, 'tron', 'base58check'],
+    [{ network: ['bitcoin'], address_type: ['eip55', 'p2pkh'] }, 'bitcoin', 'p2pkh'],
+    [{ network: ['bitcoin'], verbose: [''] }, 'bitcoin', 'p2pkh'],
+  ])('%j asks for %s, %s; of a repeated parameter the last counts', async (query, network, addressType) => {
+    const { asked, getWallet } = setUp()
+    expect(await getWallet('user-1', query)).toMatchObject(problem(404, 'wallet_not_found'))
+    expect(asked).toEqual([['user-1', network, addressType]])
+  })
+
+  it('reads the single values where there are no lists', async () => {
+    const { asked, get } = setUp()
+    await get({
+      resource: '/wallet/{user_id}',
+      pathParameters: { user_id: 'user-1' },
+      queryStringParameters: { network: 'tron' },
+    })
+    expect(asked).toEqual([['user-1', 'tron', 'base58check']])
+  })
+
+  it.each([
+    [{ network: ['dogecoin'] }, 'unknown_network', 'Invalid network: expected one of ethereum, bitcoin, tron; got "dogecoin"'],
+    [{ network: [''] }, 'unknown_network', 'Invalid network: expected one of ethereum, bitcoin, tron; got 0 characters'],
+    [{ network: ['ethereum', ''] }, 'unknown_network', /got 0 characters$/],
+    [{ network: ['ethereum '] }, 'unknown_network', /got 9 characters$/],
+    [{ address_type: ['p2pkh'] }, 'invalid_query', 'expected network with address_type; got address_type alone'],
+    [{ address_type: [''] }, 'invalid_query', 'expected network with address_type; got address_type alone'],
+    [
+      { network: ['ethereum'], address_type: ['p2pkh'] },
+      'unknown_address_type',
+      'expected an address type of ethereum: eip55; got "p2pkh"',
+    ],
+    [{ network: ['bitcoin'], address_type: [''] }, 'unknown_address_type', /got 0 characters$/],
+  ])('400 for the query %j', async (query, code, detail) => {
+    const { asked, getWallet } = setUp()
+    const answer = await getWallet('user-1', query)
+    expect(answer).toMatchObject(problem(400, code))
+    expect(answer.body.detail).toEqual(typeof detail === 'string' ? detail : expect.stringMatching(detail))
+    expect(asked).toEqual([])
+  })
+
+  it.each([undefined, { network: ['ethereum'] }])('404 for a user without one, query %j', async (query) => {
+    const answer = await setUp().getWallet('nobody', query)
+    expect(answer).toMatchObject(problem(404, 'wallet_not_found'))
+    expect(answer.body.detail).toBe('Wallet not found')
+  })
+
+  it.each([
+    ['a%2Fb', 'a/b'],
+    ['.', '.'],
+    ['..', '..'],
+    ['%2E', '.'],
+    ['%252F', '%2F'],
+    ['%C3%A9', '\u00e9'],
+    ['e%CC%81', 'e\u0301'],
+    ['a+b', 'a+b'],
+    ['a%20b', 'a b'],
+    ['%F0%9F%98%80', '😀'],
+  ])('%s in the path is the user %j, decoded exactly once', async (encoded, userId) => {
+    const { asked, getWallet } = setUp({})
+    await getWallet(encoded)
+    expect(asked).toEqual([[userId]])
+  })
+
+  it.each(['%FF', '%zz', '%', '%C3', 'a%2', '%ED%A0%80', '%C0%AF'])('400 for %s, a broken encoding', async (encoded) => {
+    const { asked, getWallet } = setUp()
+    const answer = await getWallet(encoded)
+    expect(answer).toMatchObject(problem(400, 'malformed_path'))
+    expect(answer.body.detail).toBe('expected user_id in the path to be percent-encoded UTF-8')
+    expect(asked).toEqual([])
+  })
+
+  it.each([
+    ['%00', 'expected no control characters; got at least one'],
+    ['a%0Ab', 'expected no control characters; got at least one'],
+    ['a'.repeat(256), 'expected 1 to 255 characters; got 256'],
+    ['%F0%9F%98%80'.repeat(256), 'expected 1 to 255 characters; got 256'],
+    ['', 'expected 1 to 255 characters; got none'],
+  ])('422 for %s, which is no user id', async (encoded, message) => {
+    const { asked, getWallet } = setUp()
+    const answer = await getWallet(encoded)
+    expect(answer).toMatchObject(problem(422, 'invalid_field'))
+    expect(answer.body).toMatchObject({ detail: `user_id: ${message}`, issues: [{ path: 'user_id', message }] })
+    expect(asked).toEqual([])
+  })
+
+  it('every user id that may be posted can be read', async () => {
+    const userIds = fc
+      .string({ unit: 'binary', minLength: 1, maxLength: 260 })
+      .filter((text) => userIdSchema.safeParse(text).success)
+    await fc.assert(
+      fc.asyncProperty(userIds, async (userId) => {
+        const { asked, getWallet } = setUp()
+        await getWallet(encodeURIComponent(userId))
+        expect(asked).toEqual([[userId]])
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('503 with Retry-After when Postgres is away, and no word of why', async () => {
+    const { getWallet } = setUp({
+      findWallets: () => Promise.reject(new UnavailableError('database', 'connect ECONNREFUSED 10.0.3.7:5432')),
+    })
+    const answer = await getWallet('user-1')
+    expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '5' }, body: { code: 'unavailable' } })
+    expect(answer.text).not.toMatch(/ECONN|10\.0\.3\.7|database/)
+  })
+})
+
+describe('GET /health', () => {
+  const seen = (part: Heartbeat['part'], status: Heartbeat['status'], minutesAgo: number): Heartbeat => ({
+    part,
+    status,
+    seenAt: new Date(noon.getTime() - minutesAgo * 60_000),
+  })
+
+  it('200 when everything was seen well lately', async () => {
+    const { getHealth, log } = setUp({
+      findHeartbeats: async () => [seen('kafka', 'ok', 0), seen('vault', 'ok', 9.99), seen('documents', 'ok', -1)],
+    })
+    const answer = await getHealth()
+    expect(answer).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } })
+    expect(answer.body).toEqual({
+      status: 'ok',
+      checks: { database: 'ok', kafka: 'ok', vault: 'ok', documents: 'ok' },
+    })
+    expect(log.lines.map(({ level }) => level)).toEqual(['info'])
+  })
+
+  it('200 when nothing was seen yet: unknown alone is no failure', async () => {
+    const answer = await setUp().getHealth()
+    expect(answer.status).toBe(200)
+    expect(answer.body).toEqual({
+      status: 'ok',
+      checks: { database: 'ok', kafka: 'unknown', vault: 'unknown', documents: 'unknown' },
+    })
+  })
+
+  it('200 when what failed is ten minutes old: nobody knows', async () => {
+    const answer = await setUp({ findHeartbeats: async () => [seen('kafka', 'failing', 10)] }).getHealth()
+    expect(answer).toMatchObject({ status: 200, body: { checks: { kafka: 'unknown' } } })
+  })
+
+  it.each(['kafka', 'vault', 'documents'] as const)('503 when %s fails', async (part) => {
+    const answer = await setUp({ findHeartbeats: async () => [seen(part, 'failing', 1)] }).getHealth()
+    expect(answer).toMatchObject({ status: 503, body: { status: 'failing', checks: { database: 'ok', [part]: 'failing' } } })
+  })
+
+  it('503 when the database is away; the log says why and the answer does not', async () => {
+    const error = new UnavailableError('database', 'connect ECONNREFUSED 10.0.3.7:5432')
+    const { getHealth, log } = setUp({ findHeartbeats: () => Promise.reject(error) })
+    const answer = await getHealth()
+    expect(answer.status).toBe(503)
+    expect(answer.body).toEqual({
+      status: 'failing',
+      checks: { database: 'failing', kafka: 'unknown', vault: 'unknown', documents: 'unknown' },
+    })
+    expect(answer.text).not.toContain('ECONN')
+    expect(log.lines[0]).toMatchObject({ level: 'error', fields: { part: 'database', error } })
+  })
+})
+
+it('404 for a route that is not ours', async () => {
+  expect(await setUp().get({ resource: '/wallets' })).toMatchObject(problem(404, 'route_not_found'))
+})
