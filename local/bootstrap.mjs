@@ -1,8 +1,7 @@
 // The entry of `npm start`, `npm test` and `npm run coverage`: makes sure that the tools and the node modules are there,
 // then hands over to the pinned Node. Plain JavaScript without dependencies: it runs before anything is installed.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { lock } from './file-lock.mjs'
@@ -57,7 +56,12 @@ function findMissingTools() {
     need('Python 3.10 or newer, for the AWS emulator', python ?? 'none', debian, 'brew install python')
   } else if (read('python3', ['-c', 'import venv, ensurepip; print("usable")']) === undefined) {
     const debian = 'sudo apt install python3-venv'
-    need("Python's venv and ensurepip, for the AWS emulator", `Python ${python} without them`, debian, 'brew install python')
+    need(
+      "Python's venv and ensurepip, for the AWS emulator",
+      `Python ${python} without them`,
+      debian,
+      'brew install python',
+    )
   }
 
   const javaProgram = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java'
@@ -98,31 +102,45 @@ function isOnPath(program) {
 
 // ---- node modules
 
-/** Runs `npm ci` unless the modules that are there came from this very lockfile. One process at a time. */
+/** Runs `npm ci` unless what the lockfile says is there. One process at a time. */
 async function installNodeModules() {
-  const marker = join(modules, '.lockfile-sha256')
-  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
-  const isCurrent = () => existsSync(marker) && readFileSync(marker, 'utf8') === wanted
-  if (isCurrent()) return
-
+  if (isInstalled()) return
   const held = await lock(join(root, '.local', 'npm.lock'), ({ pid }) => {
     console.log(`process ${pid} is installing the node modules; waiting for it`)
   })
   try {
-    if (isCurrent()) return
+    if (isInstalled()) return
     console.log('installing the node modules (npm ci)')
     const started = Date.now()
-    // When npm runs this file it says where it is itself; as a program of its own it is found on the PATH.
+    // When npm runs this file it says where it is itself; otherwise it is found on the PATH.
     const npm = process.env.npm_execpath
     const [program, ...first] = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm']
     execFileSync(program, [...first, 'ci', '--include=dev', '--include=optional'], { cwd: root, stdio: 'inherit' })
-    writeFileSync(marker, wanted)
     console.log(`node modules are installed (${Math.round((Date.now() - started) / 1000)} s)`)
   } catch (error) {
     fail(`npm ci failed (${error.message}). Its own output is above.`)
   } finally {
     held.release()
   }
+}
+
+/**
+ * Compares the lockfile with the one that npm leaves in node_modules when it has finished. Packages for other platforms
+ * are in the first only.
+ */
+function isInstalled() {
+  const readPackages = (path) =>
+    Object.entries(JSON.parse(readFileSync(path, 'utf8')).packages).filter(([name]) => name)
+  const hidden = join(modules, '.package-lock.json')
+  if (!existsSync(hidden)) return false
+  const installed = new Map(readPackages(hidden))
+  const wanted = new Map(readPackages(join(root, 'package-lock.json')))
+  const isSame = (one, other) => one?.version === other?.version && one?.integrity === other?.integrity
+  return (
+    [...wanted].every(
+      ([name, entry]) => (entry.optional && !installed.has(name)) || isSame(entry, installed.get(name)),
+    ) && [...installed].every(([name, entry]) => isSame(entry, wanted.get(name)))
+  )
 }
 
 /** The Node of the Lambda runtime, which is an optional dependency with one package a platform. */

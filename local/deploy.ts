@@ -143,13 +143,11 @@ async function deployStack(
 ): Promise<Record<string, string>> {
   const outputsFile = join(assembly, `${stack}.outputs.json`)
   const flags = ['--exclusively', '--require-approval', 'never', '--method', 'direct', '--outputs-file', outputsFile]
-  let total = ''
+  options.say(`  deploying ${stack}`)
+  let done = 0
   await runCdk(options, emulator, 'cdk-deploy', ['deploy', stack, '--app', assembly, ...flags], (line) => {
-    // `stack | 12/45 | 10:11:12 | CREATE_COMPLETE | type | id`
-    const progress = /\|\s*\d+\/(\d+)\s*\|/.exec(line)?.[1]
-    if (progress === undefined || progress === total) return
-    total = progress
-    options.say(`  ${stack}: ${total} resources`)
+    // `stack | 12 | 10:11:12 AM | CREATE_COMPLETE | type | id`
+    if (/\| \w+_COMPLETE +\|/.test(line) && ++done % 20 === 0) options.say(`    ${done} resources so far`)
   })
   return stackOutputsSchema.parse(JSON.parse(await readFile(outputsFile, 'utf8')))[stack] ?? {}
 }
@@ -165,7 +163,12 @@ async function runCdk(
     name,
     stateFolder: options.stateFolder,
     program: process.execPath,
-    arguments: [join(projectFolder, 'node_modules', 'aws-cdk', 'bin', 'cdk'), ...cdkArguments, '--no-notices', '--no-color'],
+    arguments: [
+      join(projectFolder, 'node_modules', 'aws-cdk', 'bin', 'cdk'),
+      ...cdkArguments,
+      '--no-notices',
+      '--no-color',
+    ],
     folder: options.stateFolder,
     environment: {
       ...(await baseEnvironment(options.stateFolder)),

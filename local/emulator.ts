@@ -69,6 +69,8 @@ export async function startEmulator(options: {
       HOME: temporaryFolder,
       TMPDIR: temporaryFolder,
       LANG: 'C.UTF-8',
+      // What the emulator puts around the functions calls url.parse, and each cold start would say so in their logs.
+      NODE_OPTIONS: '--disable-warning=DEP0169',
       AWS_EC2_METADATA_DISABLED: 'true',
       BIND_HOST: '127.0.0.1',
       GATEWAY_PORT: String(port),

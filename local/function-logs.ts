@@ -1,6 +1,7 @@
 // Follows what the deployed functions log, in CloudWatch Logs, where Lambda puts it. Reads only.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs'
+import { GetFunctionConfigurationCommand, type LambdaClient } from '@aws-sdk/client-lambda'
 import * as z from 'zod'
 import type { LogLine } from './stack-log.ts'
 
@@ -9,6 +10,7 @@ const overlapMilliseconds = 5_000
 const pollMilliseconds = 1_000
 
 export type FollowOptions = {
+  readonly lambda: LambdaClient
   readonly logs: CloudWatchLogsClient
   /** Component name, as shown, to the name of the function. */
   readonly functions: Readonly<Record<string, string>>
@@ -16,51 +18,62 @@ export type FollowOptions = {
   readonly onLine: (component: string, line: LogLine, time: number) => void
 }
 
-/** Follows from now on until it is stopped; what is there by then is still read. A group that is not there yet is waited for. */
-export function followFunctionLogs(options: FollowOptions): { stop(): Promise<void> } {
+/** Follows from now on until it is stopped; what is there by then is still read. */
+export async function followFunctionLogs(options: FollowOptions): Promise<{ stop(): Promise<void> }> {
   const stopping = new AbortController()
-  const following = Object.entries(options.functions).map(([component, functionName]) =>
-    followGroup(options, component, `/aws/lambda/${functionName}`, stopping.signal),
+  const groups = await Promise.all(
+    Object.entries(options.functions).map(async ([component, FunctionName]) => {
+      const { LoggingConfig } = await options.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))
+      return { component, group: LoggingConfig?.LogGroup ?? `/aws/lambda/${FunctionName}` }
+    }),
   )
+  const readers = groups.map(({ component, group }) => createReader(options.logs, component, group))
+  const look = async () => {
+    const found = await Promise.all(readers.map((read) => read()))
+    for (const { component, line, time } of found.flat().toSorted((a, b) => a.time - b.time)) {
+      options.onLine(component, line, time)
+    }
+  }
+  const following = (async () => {
+    while (!stopping.signal.aborted) {
+      await look()
+      await sleep(pollMilliseconds, undefined, { signal: stopping.signal }).catch(() => undefined)
+    }
+    await look()
+  })()
   return {
     stop: async () => {
       stopping.abort()
-      await Promise.all(following)
+      await following
     },
   }
 }
 
-async function followGroup(
-  { logs, onLine }: FollowOptions,
-  component: string,
-  group: string,
-  signal: AbortSignal,
-): Promise<void> {
+type FoundLine = { readonly component: string; readonly line: LogLine; readonly time: number }
+
+/** Reads what is new in a log group at each call, beginning with now. Nothing when the group cannot be read. */
+function createReader(logs: CloudWatchLogsClient, component: string, group: string): () => Promise<FoundLine[]> {
   let since = Date.now()
-  /** Of the events at or after `since`: what was told, and how often, since one line may well appear twice. */
+  /** The events at or after `since` that were told, and how often, since one line may well appear twice. */
   let told = new Map<string, { time: number; count: number }>()
 
-  async function look(): Promise<void> {
+  return async () => {
     const events = await readEvents(logs, group, since).catch(() => undefined)
-    if (events === undefined) return
+    if (events === undefined) return []
     const counts = new Map<string, { time: number; count: number }>()
+    const found: FoundLine[] = []
     for (const { time, stream, message } of events) {
       const key = `${time} ${stream} ${message}`
       const count = (counts.get(key)?.count ?? 0) + 1
       counts.set(key, { time, count })
       if (count <= (told.get(key)?.count ?? 0)) continue
       const line = readLine(message)
-      if (line !== undefined) onLine(component, line, time)
+      if (line !== undefined) found.push({ component, line, time })
     }
     since = Math.max(since, ...events.map(({ time }) => time - overlapMilliseconds))
     told = new Map([...counts].filter(([, { time }]) => time >= since))
+    return found
   }
-
-  while (!signal.aborted) {
-    await look()
-    await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined)
-  }
-  await look()
 }
 
 async function readEvents(logs: CloudWatchLogsClient, group: string, since: number) {

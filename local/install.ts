@@ -36,22 +36,31 @@ export async function installEmulator(options: InstallOptions): Promise<string> 
 /** Installs Kafka unless it is there. Safe in several processes at once. Resolves to the folder of its jars. */
 export async function installKafka(options: InstallOptions): Promise<string> {
   const folder = join(installFolder, `kafka-${hash(await readFile(pomFile))}`)
-  await installOnce('kafka', () => exists(folder), options, async (run) => {
-    options.say('installing Kafka (46 jars, 44 MB, by Maven)')
-    const temporary = `${folder}.new`
-    await rm(temporary, { recursive: true, force: true })
-    const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
-    const output = ['-DincludeScope=runtime', `-DoutputDirectory=${temporary}`]
-    await run('mvn', ['--batch-mode', '--file', pomFile, plugin, ...output], (line) => {
-      const jar = /Downloaded from .*\/([^/]+\.jar) /.exec(line)?.[1]
-      return jar === undefined ? undefined : `Downloaded ${jar}`
-    })
-    await rename(temporary, folder)
-  })
+  await installOnce(
+    'kafka',
+    () => exists(folder),
+    options,
+    async (run) => {
+      options.say('installing Kafka (46 jars, 44 MB, by Maven)')
+      const temporary = `${folder}.new`
+      await rm(temporary, { recursive: true, force: true })
+      const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
+      const output = ['-DincludeScope=runtime', `-DoutputDirectory=${temporary}`]
+      await run('mvn', ['--batch-mode', '--file', pomFile, plugin, ...output], (line) => {
+        const jar = /Downloaded from .*\/([^/]+\.jar) /.exec(line)?.[1]
+        return jar === undefined ? undefined : `Downloaded ${jar}`
+      })
+      await rename(temporary, folder)
+    },
+  )
   return folder
 }
 
-type Run = (program: string, programArguments: string[], progress: (line: string) => string | undefined) => Promise<void>
+type Run = (
+  program: string,
+  programArguments: string[],
+  progress: (line: string) => string | undefined,
+) => Promise<void>
 
 async function installOnce(
   name: string,

@@ -60,7 +60,8 @@ export async function startKafka(options: {
   const stop = async () => void (await child.stop(30_000))
   const bootstrapServers = [`127.0.0.1:${port}`]
   try {
-    const isReady = () => withAdmin(bootstrapServers, async (admin) => (await admin.describeCluster()).brokers.length > 0)
+    const isReady = () =>
+      withAdmin(bootstrapServers, async (admin) => (await admin.describeCluster()).brokers.length > 0)
     await waitUntilReady(child, isReady, { boundMilliseconds: 60_000, signal })
   } catch (error) {
     await stop()

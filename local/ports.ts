@@ -1,8 +1,9 @@
 // The ports of the local stack, all on loopback: chosen once and kept with the state, since they are part of what is deployed.
+
+import { randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { randomInt } from 'node:crypto'
 import * as z from 'zod'
 import { writeFileAtomically } from './atomic-file.ts'
 

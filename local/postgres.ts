@@ -131,7 +131,9 @@ async function findBinaries(): Promise<{ postgres: string; initdb: string }> {
     return { postgres: join(folder, 'postgres'), initdb: join(folder, 'initdb') }
   } catch (cause) {
     const advice = 'Set DATABASE_URL to a PostgreSQL 17 of your own, whose user may create roles.'
-    throw new LocalError(`expected the package ${name} with PostgreSQL for this platform; got none. ${advice}`, { cause })
+    throw new LocalError(`expected the package ${name} with PostgreSQL for this platform; got none. ${advice}`, {
+      cause,
+    })
   }
 }
 
@@ -147,9 +149,10 @@ function chooseUser(): {
   if (process.getuid?.() !== 0) {
     return { user: undefined, wrap: (program, programArguments) => ({ program, arguments: programArguments }) }
   }
-  const [uid, gid] = ['-u', '-g'].map((flag) =>
-    Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' })),
-  ) as [number, number]
+  const [uid, gid] = ['-u', '-g'].map((flag) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }))) as [
+    number,
+    number,
+  ]
   try {
     execFileSync('setpriv', ['--version'], { stdio: 'ignore' })
   } catch (cause) {

@@ -1,9 +1,10 @@
 // PostgreSQL, Kafka and the emulator together: started at once, kept running, stopped in order.
-import type { Ports } from './ports.ts'
+
 import { type RunningEmulator, startEmulator } from './emulator.ts'
 import { startKafka } from './kafka.ts'
 import { type KeptPart, keepRunning } from './keep-running.ts'
 import type { LocalError } from './local-error.ts'
+import type { Ports } from './ports.ts'
 import { startPostgres } from './postgres.ts'
 
 export type Servers = {

@@ -12,7 +12,11 @@ export type LogLine = {
 
 export type StackLog = {
   /** Writes a line of a component, to the file of that name unless the component has a log of its own. */
-  write(component: string, line: LogLine, options?: { readonly time?: number; readonly file?: string | undefined }): void
+  write(
+    component: string,
+    line: LogLine,
+    options?: { readonly time?: number; readonly file?: string | undefined },
+  ): void
   /** From now on lines appear on the terminal too. */
   showOnTerminal(): void
   close(): Promise<void>
@@ -21,7 +25,8 @@ export type StackLog = {
 /** @param files the names of the files in `stateFolder/logs` that may be written to */
 export async function openStackLog(stateFolder: string, files: readonly string[]): Promise<StackLog> {
   const streams = new Map<string, WriteStream>()
-  for (const name of files) streams.set(name, createWriteStream((await prepareLog(stateFolder, name)).path, { flags: 'a' }))
+  for (const name of files)
+    streams.set(name, createWriteStream((await prepareLog(stateFolder, name)).path, { flags: 'a' }))
   let shown = false
   return {
     write: (component, line, { time = Date.now(), file } = {}) => {
@@ -38,13 +43,16 @@ export async function openStackLog(stateFolder: string, files: readonly string[]
   }
 }
 
+/** For programs; people see the line's own time and `milliseconds`. */
+const hiddenFields = ['started_at', 'ended_at']
+
 const colours = { info: 'reset', warn: 'yellow', error: 'red' } as const
 
 function format(component: string, { level, message, ...fields }: LogLine, time: number): string {
   const clock = new Date(time).toTimeString().slice(0, 8)
   const milliseconds = String(time % 1000).padStart(3, '0')
   const told = Object.entries(fields)
-    .filter(([, value]) => value !== undefined)
+    .filter(([name, value]) => value !== undefined && !hiddenFields.includes(name))
     .map(([name, value]) => `${name}=${formatValue(value)}`)
   const line = `${clock}.${milliseconds}  ${component.padEnd(12)}  ${[message, ...told].join('  ')}`
   return styleText(colours[level], line, { stream: process.stdout })

@@ -225,9 +225,10 @@ async function run(
       bootstrapServers: addresses.kafkaBootstrapServers,
       eventSourceArn: clusterArn,
       invoke: async (payload) => {
-        const startedAt = Date.now()
+        const start = Date.now()
         const result = await invokeFunction(clients.lambda, outputs.WalletFunctionName, payload)
-        const times = { started_at: startedAt, ended_at: Date.now() }
+        const end = Date.now()
+        const times = { started_at: start, ended_at: end, milliseconds: end - start }
         write({ level: 'info', message: 'wallet function invoked', ...times, error: result.functionError })
         return result
       },
@@ -296,8 +297,8 @@ async function followEverything(
   outputs: Outputs,
 ): Promise<{ stop(): Promise<void> }> {
   const servers = await followServerLogs(logFolder, (component, line) => log.write(component, line))
-  const functions = followFunctionLogs({
-    logs: clients.logs,
+  const functions = await followFunctionLogs({
+    ...clients,
     functions: outputs.functions,
     onLine: (component, line, time) => log.write(component, line, { time, file: 'functions' }),
   })
@@ -343,7 +344,9 @@ function listenForStop(): AbortController {
 
 /** Says what failed, with the end of its log and where the rest is. Resolves to the exit status. */
 function reportFailure(error: unknown): number {
-  const isExplained = [LocalError, SettingsError, ConfigurationError, FrontDoorError].some((kind) => error instanceof kind)
+  const isExplained = [LocalError, SettingsError, ConfigurationError, FrontDoorError].some(
+    (kind) => error instanceof kind,
+  )
   console.error(`\nfailed: ${isExplained ? describe(error) : error instanceof Error ? error.stack : String(error)}`)
   if (error instanceof LocalError && error.tail) console.error(`\n${error.tail.replaceAll(/^/gm, '  | ')}`)
   if (error instanceof LocalError && error.logFile) console.error(`\nthe whole log: ${error.logFile}`)

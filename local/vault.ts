@@ -1,8 +1,8 @@
 // The mnemonic of the local stack: where it comes from, and that a database never meets another than it began with.
 import { readFile, stat } from 'node:fs/promises'
 import postgres from 'postgres'
-import { createVaultPorts } from '../functions/provision/vault-ports.ts'
 import { provision } from '../functions/provision/provision.ts'
+import { createVaultPorts } from '../functions/provision/vault-ports.ts'
 import { commitMnemonic, decodeMnemonic } from '../shared/mnemonic.ts'
 import { parseVaultRecord } from '../shared/vault.ts'
 import type { Outputs } from './deploy.ts'
@@ -29,7 +29,9 @@ export async function withPhrase<Result>(
       if (entropy.length !== 32) throw new LocalError(`expected 24 words; got ${(entropy.length * 3) / 4}`)
     } catch (cause) {
       const expected = 'expected one line with the 24 words, lower case, one space between two'
-      throw new LocalError(`--mnemonic-file ${path} holds no usable mnemonic (${describe(cause)}): ${expected}`, { cause })
+      throw new LocalError(`--mnemonic-file ${path} holds no usable mnemonic (${describe(cause)}): ${expected}`, {
+        cause,
+      })
     }
     return await work(phrase)
   } finally {
@@ -121,7 +123,10 @@ export async function isRootOf(database: DatabaseRoot, mnemonicFile: string): Pr
   return withPhrase(mnemonicFile, (phrase) => commitMnemonic(phrase) === database.rootCommitment)
 }
 
-async function withDatabase<Result>(databaseUrl: string, work: (sql: postgres.Sql) => Promise<Result>): Promise<Result> {
+async function withDatabase<Result>(
+  databaseUrl: string,
+  work: (sql: postgres.Sql) => Promise<Result>,
+): Promise<Result> {
   const sql = postgres(databaseUrl, { max: 1, connect_timeout: 5, onnotice: () => {} })
   try {
     return await work(sql)

@@ -11,8 +11,17 @@ export type Sql = postgres.ISql
  * it rejects.
  */
 export async function inTransaction<Result>(sql: Sql, work: (tx: Sql) => Promise<Result>): Promise<Result> {
-  // Boxed, since the driver takes an array that the work resolves to for a list of queries.
-  const run = async (tx: Sql) => ({ result: await work(tx) })
+  const run = async (tx: Sql) => {
+    try {
+      // Boxed, since the driver takes an array that the work resolves to for a list of queries.
+      return { result: await work(tx) }
+    } catch (error) {
+      // The driver answers a rejection by a rollback, and on a connection that is no more that ends the process
+      // (a TypeError out of reach). It is not told: `begin` rejects by itself when its connection closes.
+      if (isConnectionLost(error)) return new Promise<never>(() => {})
+      throw error
+    }
+  }
   const { result } =
     'savepoint' in sql ? await (sql as postgres.TransactionSql).savepoint(run) : await (sql as postgres.Sql).begin(run)
   return result
@@ -57,14 +66,19 @@ export function parseCredentials(text: string | undefined): z.output<typeof cred
 // operator intervention, serialization failure, deadlock, a transaction that idled too long, a lock not had
 // (PostgreSQL, appendix A), and wrong credentials, since those are read anew with each connection.
 const retriableStates = /^(08...|53...|57...|40001|40P01|25P03|28P01|28000|55P03)$/
-const retriableClientCodes =
+const clientCodes =
   /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/
+
+/** The SQLSTATE of the server, or the code of Node or of the driver. */
+const readCode = (error: unknown) =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+
+const isConnectionLost = (error: unknown) => clientCodes.test(readCode(error))
 
 /** Whether the database was away, restarting, full or busy, rather than the statement wrong. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable)
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false
-  return retriableStates.test(error.code) || retriableClientCodes.test(error.code)
+  return retriableStates.test(readCode(error)) || isConnectionLost(error)
 }
 
 /** Fields of a server's error that quote rows (PostgreSQL, 53.8). Lambda logs every property of what a handler throws. */

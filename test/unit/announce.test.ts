@@ -1,0 +1,219 @@
+// The sweep: publish, then note; page by page; what fails stays for the next one; and what GET /health learns of it.
+import { describe, expect, it } from 'vitest'
+import type { AnnouncePorts } from '../../functions/announce/announce.ts'
+import { createHandler } from '../../functions/announce/handler.ts'
+import type { WaitingRecord } from '../../functions/announce/waiting.ts'
+import { UnavailableError } from '../../shared/errors.ts'
+import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
+import type { Publication } from '../../shared/kafka.ts'
+import type { Wallet } from '../../shared/model.ts'
+import type { UnannouncedVerification } from '../../shared/verifications.ts'
+import { catchError, createMemoryLog, makeVerification, makeWallet, noon } from '../support/fakes.ts'
+
+const makeId = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
+const minutesAgo = (minutes: number) => new Date(noon.getTime() - minutes * 60_000)
+
+const makeVerified = (number: number, verifiedAt: Date): UnannouncedVerification => ({
+  ...makeVerification({ id: makeId(number), userId: `user-${number}`, status: 'verified' }),
+  verifiedAt,
+})
+
+const makeWaiting = (offset: string): WaitingRecord => ({
+  topic: 'user.verified',
+  partition: 0,
+  offset,
+  recordedAt: noon,
+  key: Buffer.from('user-1'),
+  value: Buffer.from([0x7b, 0xff, 0x7d]),
+  headers: { request_id: Buffer.from('request-1') },
+})
+
+function setUp(
+  rows: { wallets?: Wallet[]; verifications?: UnannouncedVerification[]; waiting?: WaitingRecord[]; rootExists?: boolean } = {},
+) {
+  let unannounced = {
+    wallets: rows.wallets ?? [],
+    verifications: rows.verifications ?? [],
+    waiting: rows.waiting ?? [],
+  }
+  const steps: string[] = []
+  const pages: (readonly Publication[])[] = []
+  const faults = new Map<string, Error>()
+  const log = createMemoryLog()
+  const step = (name: string) => {
+    steps.push(name)
+    const fault = faults.get(name)
+    if (fault) throw fault
+  }
+  const ports: AnnouncePorts = {
+    now: () => noon,
+    userVerifiedTopic: 'user.verified',
+    walletCreatedTopic: 'wallet.created',
+    rootExists: async () => {
+      step('root?')
+      return rows.rootExists ?? true
+    },
+    publish: async (publications) => {
+      if (publications.length === 0) return
+      step(`publish ${publications[0]?.topic} ${publications.length}`)
+      pages.push(publications)
+    },
+    transaction: async (work) => {
+      const draft = { ...unannounced }
+      const result = await work({
+        lockWallets: async (limit) => draft.wallets.slice(0, limit),
+        markWallets: async (marked, now) => {
+          expect(now).toBe(noon)
+          if (marked.length > 0) step(`mark wallets ${marked.length}`)
+          draft.wallets = draft.wallets.filter((row) => !marked.includes(row))
+        },
+        lockVerifications: async (before, limit) =>
+          draft.verifications.filter(({ verifiedAt }) => verifiedAt < before).slice(0, limit),
+        markVerifications: async (ids) => {
+          if (ids.length > 0) step(`mark verifications ${ids.length}`)
+          draft.verifications = draft.verifications.filter(({ id }) => !ids.includes(id))
+        },
+        lockWaiting: async ({ rootExists, limit }) => (rootExists ? draft.waiting.slice(0, limit) : []),
+        markReleased: async (released) => {
+          if (released.length > 0) step(`mark released ${released.length}`)
+          draft.waiting = draft.waiting.filter((row) => !released.includes(row))
+        },
+      })
+      unannounced = draft
+      return result
+    },
+  }
+  const handle = createHandler({
+    ...ports,
+    log,
+    pingKafka: async () => step('ping'),
+    beat: async (status) => step(`beat ${status}`),
+  })
+  return { handle, steps, pages, faults, log, read: () => unannounced }
+}
+
+describe('a sweep', () => {
+  it('publishes and only then notes, wallets first', async () => {
+    const verified = makeVerified(1, minutesAgo(2))
+    const waiting = makeWaiting('7')
+    const wallet = makeWallet()
+    const { handle, steps, pages, read, log } = setUp({
+      wallets: [wallet],
+      verifications: [verified],
+      waiting: [waiting],
+    })
+    expect(await handle()).toEqual({ wallets: 1, verifications: 1, released: 1 })
+    expect(steps).toEqual([
+      'ping',
+      'publish wallet.created 1',
+      'mark wallets 1',
+      'publish user.verified 1',
+      'mark verifications 1',
+      'root?',
+      'publish user.verified 1',
+      'mark released 1',
+      'beat ok',
+    ])
+    expect(pages).toEqual([
+      [{ topic: 'wallet.created', ...toWalletCreated(wallet) }],
+      [{ topic: 'user.verified', ...toUserVerified(verified) }],
+      [{ topic: waiting.topic, key: waiting.key, value: waiting.value, headers: waiting.headers }],
+    ])
+    expect(read()).toEqual({ wallets: [], verifications: [], waiting: [] })
+    expect(log.lines).toEqual([
+      { level: 'info', message: 'announced', fields: { wallets: 1, verifications: 1, released: 1 } },
+    ])
+  })
+
+  it('publishes what waited with its original bytes, whatever they are', async () => {
+    const { handle, pages } = setUp({ waiting: [{ ...makeWaiting('7'), key: null, headers: {} }] })
+    await handle()
+    expect(pages).toEqual([[{ topic: 'user.verified', key: null, value: Buffer.from('7bff7d', 'hex'), headers: {} }]])
+  })
+
+  it('with nothing to do says nothing, and Kafka is known to answer', async () => {
+    const { handle, steps, log } = setUp()
+    expect(await handle()).toEqual({ wallets: 0, verifications: 0, released: 0 })
+    expect(steps).toEqual(['ping', 'root?', 'beat ok'])
+    expect(log.lines).toEqual([])
+  })
+
+  it('leaves the verification function a minute to announce its own verdicts', async () => {
+    const { handle, read } = setUp({ verifications: [makeVerified(1, minutesAgo(1)), makeVerified(2, minutesAgo(1.01))] })
+    expect(await handle()).toMatchObject({ verifications: 1 })
+    expect(read().verifications.map(({ userId }) => userId)).toEqual(['user-1'])
+  })
+
+  it.each([
+    [499, ['publish wallet.created 499', 'mark wallets 499']],
+    [500, ['publish wallet.created 500', 'mark wallets 500']],
+    [
+      1001,
+      [
+        'publish wallet.created 500',
+        'mark wallets 500',
+        'publish wallet.created 500',
+        'mark wallets 500',
+        'publish wallet.created 1',
+        'mark wallets 1',
+      ],
+    ],
+  ])('takes %i wallets in pages of 500, one transaction a page', async (count, expected) => {
+    const wallets = Array.from({ length: count }, (_, number) => makeWallet({ userId: `user-${number}` }))
+    const { handle, steps, pages } = setUp({ wallets })
+    expect(await handle()).toMatchObject({ wallets: count })
+    expect(steps.filter((step) => step.includes('wallet'))).toEqual(expected)
+    expect(pages.flat().map(({ key }) => key)).toEqual(wallets.map(({ userId }) => userId))
+  })
+
+  it('without a root lets what waits for one wait', async () => {
+    const { handle, read } = setUp({ waiting: [makeWaiting('7')], rootExists: false })
+    expect(await handle()).toMatchObject({ released: 0 })
+    expect(read().waiting).toHaveLength(1)
+  })
+})
+
+describe('a sweep that fails', () => {
+  const away = new UnavailableError('kafka', 'could not publish 1 records')
+
+  it('at publishing: what was noted stays noted, the rest stays for the next sweep', async () => {
+    const verified = makeVerified(1, minutesAgo(2))
+    const { handle, faults, read, steps, log } = setUp({ wallets: [makeWallet()], verifications: [verified] })
+    faults.set('publish user.verified 1', away)
+    expect(await catchError(handle)).toBe(away)
+    expect(read()).toMatchObject({ wallets: [], verifications: [verified] })
+    expect(steps.at(-1)).toBe('beat failing')
+    expect(log.lines).toEqual([
+      { level: 'error', message: 'not announced: the next sweep tries again', fields: { error: away } },
+    ])
+    faults.clear()
+    expect(await handle()).toMatchObject({ wallets: 0, verifications: 1 })
+  })
+
+  it('at noting: the same bytes are published once more', async () => {
+    const { handle, faults, pages } = setUp({ wallets: [makeWallet()] })
+    faults.set('mark wallets 1', new UnavailableError('database', 'away'))
+    await catchError(handle)
+    faults.clear()
+    await handle()
+    expect(pages).toHaveLength(2)
+    expect(pages[1]).toEqual(pages[0])
+  })
+
+  it('because no broker answers: nothing is begun', async () => {
+    const { handle, faults, steps } = setUp({ wallets: [makeWallet()] })
+    faults.set('ping', away)
+    expect(await catchError(handle)).toBe(away)
+    expect(steps).toEqual(['ping', 'beat failing'])
+  })
+
+  it.each([
+    ['mark wallets 1', new UnavailableError('database', 'away')],
+    ['root?', new Error('Secrets Manager is away')],
+  ])('at %s: Kafka is not to blame', async (where, error) => {
+    const { handle, faults, steps } = setUp({ wallets: [makeWallet()] })
+    faults.set(where, error)
+    expect(await catchError(handle)).toBe(error)
+    expect(steps).not.toContain('beat failing')
+  })
+})
