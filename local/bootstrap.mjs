@@ -1,10 +1,11 @@
-// The entry of `npm start`, `npm test` and `npm run coverage`: makes sure that the tools and the node modules are there,
-// then hands over to the pinned Node. Plain JavaScript without dependencies: it runs before anything is installed.
+// The entry of `npm start`, `npm test` and the like: makes sure that the tools and the node modules are there, then hands
+// over to the pinned Node. Plain JavaScript without dependencies: it runs before anything is installed.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { lock } from './file-lock.mjs'
+import { clean, reset } from './reset.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const modules = join(root, 'node_modules')
@@ -20,8 +21,13 @@ const targets = {
 await main(process.argv.slice(2))
 
 async function main([name, ...rest]) {
+  if (name === 'reset' || name === 'clean') {
+    process.exitCode = name === 'reset' ? await reset(root, rest) : clean(root)
+    return
+  }
   if (!Object.hasOwn(targets, name ?? '')) {
-    fail(`usage: node local/bootstrap.mjs ${Object.keys(targets).join('|')} [arguments]; got "${name ?? ''}"`)
+    const names = [...Object.keys(targets), 'reset', 'clean'].join('|')
+    fail(`usage: node local/bootstrap.mjs ${names} [arguments]; got "${name ?? ''}"`)
   }
   const missing = findMissingTools()
   if (missing.length > 0) fail(`Missing on this machine:\n\n${missing.join('\n\n')}\n`)

@@ -1,14 +1,14 @@
-// Child processes: started in a group of their own with their output in a file, stopped within a bound, and found again
-// after whatever started them was killed. Knows nothing of what the children are.
-import { execFileSync, spawn } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+// Child processes: started in a group of their own with their output in a file, recorded, stopped within a bound. Knows
+// nothing of what the children are.
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import * as z from 'zod'
 import { readStartMark } from './file-lock.mjs'
 import { LocalError } from './local-error.ts'
 import { followFile, prepareLog, readTail } from './log-file.ts'
+import { sendSignal } from './orphans.mjs'
 
 export type ChildOptions = {
   /** In kebab case: the name of its log and of its record. */
@@ -43,9 +43,13 @@ process.once('exit', () => {
   for (const pid of running) killGroup(pid)
 })
 
-/** Kills a group, which may be empty already. */
+/** Kills a group, of which there may be nothing left; macOS calls that a lack of permission. */
 function killGroup(leader: number): void {
-  sendSignal(-leader, 'SIGKILL')
+  try {
+    sendSignal(-leader, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) throw error
+  }
 }
 
 /** Starts a child that stays until it is stopped. */
@@ -161,96 +165,15 @@ export function describeExit({ code, signal }: Exit): string {
   return signal === null ? `exit status ${code}` : `by ${signal}`
 }
 
-// ---- what a killed supervisor left running
-
-const recordSchema = z.object({ pid: z.int(), startMark: z.string(), stopSignal: z.enum(['SIGTERM', 'SIGINT']) })
-
-async function writeRecord(stateFolder: string, name: string, record: z.infer<typeof recordSchema>): Promise<string> {
+/** What `endOrphans` finds a child by when this process is killed before it has stopped it. */
+async function writeRecord(
+  stateFolder: string,
+  name: string,
+  record: { pid: number; startMark: string; stopSignal: string },
+): Promise<string> {
   const folder = join(stateFolder, 'pids')
   await mkdir(folder, { recursive: true })
   const path = join(folder, `${name}.json`)
   await writeFile(path, JSON.stringify(record))
   return path
-}
-
-/**
- * Ends the children of this state that an earlier process started and did not stop.
- *
- * A recorded child is ended only when its start time is the recorded one, and a member of its group only when the
- * state's folder is in its command line: ids are used again by strangers.
- *
- * @returns the names of those that were still there
- */
-export async function endOrphans(stateFolder: string): Promise<readonly string[]> {
-  const folder = join(stateFolder, 'pids')
-  const files = await readdir(folder).catch(() => [])
-  const ended = await Promise.all(
-    files
-      .filter((file) => file.endsWith('.json'))
-      .map(async (file) => {
-        const text = await readFile(join(folder, file), 'utf8')
-        const found = await endOrphan(stateFolder, text)
-        await rm(join(folder, file))
-        return found ? [file.replace(/\.json$/, '')] : []
-      }),
-  )
-  return ended.flat()
-}
-
-async function endOrphan(stateFolder: string, text: string): Promise<boolean> {
-  let record: z.infer<typeof recordSchema>
-  try {
-    record = recordSchema.parse(JSON.parse(text))
-  } catch {
-    // Cut off by the kill: its process had just begun.
-    return false
-  }
-  const isLeaderAlive = () => readStartMark(record.pid) === record.startMark
-  const findMembers = () =>
-    listProcesses().filter(({ group, command }) => group === record.pid && command.includes(stateFolder))
-  if (!isLeaderAlive() && findMembers().length === 0) return false
-
-  const deadline = Date.now() + 10_000
-  if (isLeaderAlive()) {
-    sendSignal(record.pid, record.stopSignal)
-    sendSignal(record.pid, 'SIGCONT')
-    while (isLeaderAlive() && Date.now() < deadline) await sleep(50)
-  }
-  if (isLeaderAlive()) sendSignal(record.pid, 'SIGKILL')
-  for (const { pid } of findMembers()) sendSignal(pid, 'SIGKILL')
-  return true
-}
-
-function sendSignal(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It has just ended by itself.
-  }
-}
-
-type ListedProcess = { readonly pid: number; readonly group: number; readonly command: string }
-
-/** Every process of this machine that can be seen. */
-export function listProcesses(): readonly ListedProcess[] {
-  if (process.platform === 'linux') {
-    // Not with ps: small images have none.
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .flatMap((name) => {
-        try {
-          const statText = readFileSync(`/proc/${name}/stat`, 'utf8')
-          const group = Number(statText.slice(statText.lastIndexOf(')') + 2).split(' ')[2])
-          const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')
-          return [{ pid: Number(name), group, command }]
-        } catch {
-          return []
-        }
-      })
-  }
-  const lines = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,pgid=,command='], { encoding: 'utf8' }).split('\n')
-  return lines.flatMap((line) => {
-    const match = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line)
-    return match === null ? [] : [{ pid: Number(match[1]), group: Number(match[2]), command: match[3] ?? '' }]
-  })
 }

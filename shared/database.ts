@@ -66,19 +66,20 @@ export function parseCredentials(text: string | undefined): z.output<typeof cred
 // operator intervention, serialization failure, deadlock, a transaction that idled too long, a lock not had
 // (PostgreSQL, appendix A), and wrong credentials, since those are read anew with each connection.
 const retriableStates = /^(08...|53...|57...|40001|40P01|25P03|28P01|28000|55P03)$/
-const clientCodes =
-  /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/
+const clientCodes = /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/
 
 /** The SQLSTATE of the server, or the code of Node or of the driver. */
 const readCode = (error: unknown) =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
-const isConnectionLost = (error: unknown) => clientCodes.test(readCode(error))
+/** Whether a statement failed since its connection is no more. The driver adds the statement to its errors. */
+const isConnectionLost = (error: unknown) =>
+  error instanceof Error && 'query' in error && clientCodes.test(readCode(error))
 
 /** Whether the database was away, restarting, full or busy, rather than the statement wrong. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable)
-  return retriableStates.test(readCode(error)) || isConnectionLost(error)
+  return retriableStates.test(readCode(error)) || clientCodes.test(readCode(error))
 }
 
 /** Fields of a server's error that quote rows (PostgreSQL, 53.8). Lambda logs every property of what a handler throws. */
@@ -149,7 +150,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       const isAway = error instanceof UnavailableError && error.part === 'database'
       if (!isAway && !isDatabaseUnavailable(error)) throw error
       // Not waited for: the deadline holds also when the connection itself does not come about.
-      drop(used).catch(() => undefined)
+      void drop(used)
       throw isAway ? error : new UnavailableError('database', 'the database is not available', { cause: error })
     } finally {
       clearTimeout(timer)

@@ -87,7 +87,9 @@ export function createPublisher(options: {
             headers: Object.fromEntries(
               Object.entries(headers).map(([name, header]) => [
                 name,
-                typeof header === 'string' || header instanceof Uint8Array ? toMessagePart(header) : header.map(toMessagePart),
+                typeof header === 'string' || header instanceof Uint8Array
+                  ? toMessagePart(header)
+                  : header.map(toMessagePart),
               ]),
             ),
           })),

@@ -17,9 +17,12 @@ function toAccountHash(publicKey: Uint8Array): Uint8Array {
   return keccak_256(uncompressed.subarray(1)).subarray(-20)
 }
 
-/** 0x and 40 hex digits, upper case where the digit's nibble of keccak256(lower-case hex) is 8 or more (EIP-55). */
-function encodeEip55(publicKey: Uint8Array): string {
-  const hex = Buffer.from(toAccountHash(publicKey)).toString('hex')
+/**
+ * The text of an account, 20 bytes: 0x and 40 hex digits, upper case where the digit's nibble of
+ * keccak256(lower-case hex) is 8 or more (EIP-55).
+ */
+export function encodeEip55(account: Uint8Array): string {
+  const hex = Buffer.from(account).toString('hex')
   const nibbles = Buffer.from(keccak_256(Buffer.from(hex, 'ascii'))).toString('hex')
   return `0x${[...hex].map((digit, at) => ((nibbles[at] ?? '0') >= '8' ? digit.toUpperCase() : digit)).join('')}`
 }
@@ -31,7 +34,7 @@ const table: Record<
   Network,
   { readonly coinType: number; readonly encodings: Partial<Record<AddressType, (publicKey: Uint8Array) => string>> }
 > = {
-  ethereum: { coinType: 60, encodings: { eip55: encodeEip55 } },
+  ethereum: { coinType: 60, encodings: { eip55: (publicKey) => encodeEip55(toAccountHash(publicKey)) } },
   bitcoin: { coinType: 0, encodings: { p2pkh: (publicKey) => withVersion(0x00, hash160(publicKey)) } },
   tron: { coinType: 195, encodings: { base58check: (publicKey) => withVersion(0x41, toAccountHash(publicKey)) } },
 }

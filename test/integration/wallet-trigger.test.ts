@@ -22,7 +22,12 @@ type Answer = { functionError?: string; payload: Uint8Array }
 const bootstrapServers = inject('kafkaBrokers').split(',')
 const kafka = new Kafka({ clientId: 'test', brokers: bootstrapServers, logLevel: logLevel.NOTHING })
 const admin = kafka.admin()
-const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+// Idempotent, since a retry right after a topic's creation would otherwise write some records twice.
+const producer = kafka.producer({
+  idempotent: true,
+  maxInFlightRequests: 1,
+  createPartitioner: Partitioners.DefaultPartitioner,
+})
 const stops: (() => Promise<void>)[] = []
 
 beforeAll(async () => {

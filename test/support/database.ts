@@ -63,9 +63,7 @@ export type TestDatabase = {
 }
 
 /** A database of the test file's own; empty, or with the newest schema. */
-export async function createTestDatabase(
-  options: { empty?: boolean; serverUrl?: string } = {},
-): Promise<TestDatabase> {
+export async function createTestDatabase(options: { empty?: boolean; serverUrl?: string } = {}): Promise<TestDatabase> {
   const serverUrl = options.serverUrl ?? inject('postgresUrl')
   const name = `test_${randomUUID().replaceAll('-', '')}`
   const template = options.empty ? 'template0' : templateName

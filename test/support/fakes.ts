@@ -9,7 +9,11 @@ export const verificationId = '6b0f8a1e-0c5d-4c58-9b6e-2f6a3d1c9e70'
 export const sha256OfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 export const noon = new Date('2026-01-02T12:00:00.000Z')
 
-export type LogLine = { readonly level: 'info' | 'warn' | 'error'; readonly message: string; readonly fields: LogFields }
+export type LogLine = {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly fields: LogFields
+}
 
 /** A log that keeps its lines. */
 export function createMemoryLog(): Log & { readonly lines: LogLine[] } {

@@ -2,8 +2,8 @@
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inject } from 'vitest'
-import { findFreePort } from '../../local/ports.ts'
 import { startKafka } from '../../local/kafka.ts'
+import { findFreePort } from '../../local/ports.ts'
 import { startPostgres } from '../../local/postgres.ts'
 
 /** A server that always comes back on the same port, with what it knew. */

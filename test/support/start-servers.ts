@@ -60,7 +60,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 function killServers(folder: string): void {
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     if (!/(^|\/)pids\/[^/]+\.json$/.test(name)) continue
-    const { pid, startMark } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { pid: number; startMark: string }
+    const { pid, startMark } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as {
+      pid: number
+      startMark: string
+    }
     if (readStartMark(pid) === startMark) process.kill(-pid, 'SIGKILL')
   }
 }

@@ -1,6 +1,6 @@
 // Records of user.verified as the wallet function gets them, and a keyring to issue from.
 import { randomUUID } from 'node:crypto'
-import { openRoot } from '../../functions/wallet/derivation.ts'
+import { type DerivedAddress, type Keyring, openRoot } from '../../functions/wallet/derivation.ts'
 import { type IssueWalletsPorts, issueWallets } from '../../functions/wallet/issue-wallets.ts'
 import type { KafkaRecord, MskEvent } from '../../functions/wallet/records.ts'
 import { runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
@@ -12,12 +12,31 @@ import { createMemoryLog, makeVerification, noon } from './fakes.ts'
 /** Published in BIP-39: anyone has its keys. 24 words. */
 export const phrase = Buffer.from(`${'abandon '.repeat(23)}art`)
 
-export const { keyring, commitment } = openRoot(phrase, 1)
+const root = openRoot(phrase, 1)
+export const { commitment } = root
+const derived = new Map<string, DerivedAddress>()
+
+/** The keyring of the phrase. Derives each address once: the tests issue the same ones again and again. */
+export const keyring: Keyring = {
+  id: root.keyring.id,
+  derive: (network, addressType, account) => {
+    const key = `${network} ${addressType} ${account}`
+    const address = derived.get(key) ?? root.keyring.derive(network, addressType, account)
+    derived.set(key, address)
+    return address
+  },
+}
 
 /** The event that a verification of this user announces. */
 export function makeUserVerified(userId: string, network: Network): EventRecord {
   return toUserVerified({
-    ...makeVerification({ id: randomUUID(), userId, network, addressType: addressTypes[network][0], status: 'verified' }),
+    ...makeVerification({
+      id: randomUUID(),
+      userId,
+      network,
+      addressType: addressTypes[network][0],
+      status: 'verified',
+    }),
     verifiedAt: noon,
   })
 }
@@ -79,5 +98,8 @@ export function makeIssuePorts(database: Database, overrides: Partial<IssueWalle
 }
 
 /** Issues the wallets of these records, as the wallet function does. */
-export const issue = (database: Database, records: readonly KafkaRecord[], overrides: Partial<IssueWalletsPorts> = {}) =>
-  issueWallets(makeIssuePorts(database, overrides), records)
+export const issue = (
+  database: Database,
+  records: readonly KafkaRecord[],
+  overrides: Partial<IssueWalletsPorts> = {},
+) => issueWallets(makeIssuePorts(database, overrides), records)

@@ -29,7 +29,12 @@ const makeWaiting = (offset: string): WaitingRecord => ({
 })
 
 function setUp(
-  rows: { wallets?: Wallet[]; verifications?: UnannouncedVerification[]; waiting?: WaitingRecord[]; rootExists?: boolean } = {},
+  rows: {
+    wallets?: Wallet[]
+    verifications?: UnannouncedVerification[]
+    waiting?: WaitingRecord[]
+    rootExists?: boolean
+  } = {},
 ) {
   let unannounced = {
     wallets: rows.wallets ?? [],
@@ -139,7 +144,9 @@ describe('a sweep', () => {
   })
 
   it('leaves the verification function a minute to announce its own verdicts', async () => {
-    const { handle, read } = setUp({ verifications: [makeVerified(1, minutesAgo(1)), makeVerified(2, minutesAgo(1.01))] })
+    const { handle, read } = setUp({
+      verifications: [makeVerified(1, minutesAgo(1)), makeVerified(2, minutesAgo(1.01))],
+    })
     expect(await handle()).toMatchObject({ verifications: 1 })
     expect(read().verifications.map(({ userId }) => userId)).toEqual(['user-1'])
   })

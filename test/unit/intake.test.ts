@@ -477,7 +477,8 @@ describe('whatever is posted', () => {
         const { answer, uploads } = await post(JSON.stringify(body))
         expect([202, 400, 413, 415, 422]).toContain(answer.status)
         expect(uploads).toHaveLength(answer.status === 202 ? 1 : 0)
-        if (answer.status !== 202) expect(answer.body).toMatchObject({ code: expect.any(String), status: answer.status })
+        if (answer.status !== 202)
+          expect(answer.body).toMatchObject({ code: expect.any(String), status: answer.status })
       }),
       { numRuns: 300 },
     )

@@ -6,7 +6,15 @@ import { createHandler, type ReadDependencies } from '../../functions/read/handl
 import { UnavailableError } from '../../shared/errors.ts'
 import type { Heartbeat } from '../../shared/heartbeats.ts'
 import { userIdSchema } from '../../shared/model.ts'
-import { call, createMemoryLog, makeHttpEvent, makeVerification, makeWallet, noon, verificationId } from '../support/fakes.ts'
+import {
+  call,
+  createMemoryLog,
+  makeHttpEvent,
+  makeVerification,
+  makeWallet,
+  noon,
+  verificationId,
+} from '../support/fakes.ts'
 
 const requestId = '00000000-0000-4000-8000-000000000001'
 
@@ -52,7 +60,13 @@ function setUp(overrides: Partial<ReadDependencies> = {}) {
 const problem = (status: number, code: string) => ({
   status,
   headers: { 'content-type': 'application/problem+json', 'x-request-id': requestId, 'x-process-time': '0.000000' },
-  body: { status, code, type: `urn:verified-wallets:problem:${code}`, request_id: requestId, detail: expect.any(String) },
+  body: {
+    status,
+    code,
+    type: `urn:verified-wallets:problem:${code}`,
+    request_id: requestId,
+    detail: expect.any(String),
+  },
 })
 
 describe('GET /verify/{verification_id}', () => {
@@ -81,7 +95,9 @@ describe('GET /verify/{verification_id}', () => {
       { code: 'truncated', message: 'The end is missing.', retry: false },
       { code: 'no_page', message: 'No page.', retry: false },
     ]
-    const { getVerification } = setUp({ findVerification: async () => makeVerification({ status: 'rejected', reasons }) })
+    const { getVerification } = setUp({
+      findVerification: async () => makeVerification({ status: 'rejected', reasons }),
+    })
     const answer = await getVerification(verificationId)
     expect(answer.body).toMatchObject({ status: 'rejected', reasons, verified_at: null })
   })
@@ -167,8 +183,16 @@ describe('GET /wallet/{user_id}', () => {
   })
 
   it.each([
-    [{ network: ['dogecoin'] }, 'unknown_network', 'Invalid network: expected one of ethereum, bitcoin, tron; got "dogecoin"'],
-    [{ network: [''] }, 'unknown_network', 'Invalid network: expected one of ethereum, bitcoin, tron; got 0 characters'],
+    [
+      { network: ['dogecoin'] },
+      'unknown_network',
+      'Invalid network: expected one of ethereum, bitcoin, tron; got "dogecoin"',
+    ],
+    [
+      { network: [''] },
+      'unknown_network',
+      'Invalid network: expected one of ethereum, bitcoin, tron; got 0 characters',
+    ],
     [{ network: ['ethereum', ''] }, 'unknown_network', /got 0 characters$/],
     [{ network: ['ethereum '] }, 'unknown_network', /got 9 characters$/],
     [{ address_type: ['p2pkh'] }, 'invalid_query', 'expected network with address_type; got address_type alone'],
@@ -210,13 +234,16 @@ describe('GET /wallet/{user_id}', () => {
     expect(asked).toEqual([[userId]])
   })
 
-  it.each(['%FF', '%zz', '%', '%C3', 'a%2', '%ED%A0%80', '%C0%AF'])('400 for %s, a broken encoding', async (encoded) => {
-    const { asked, getWallet } = setUp()
-    const answer = await getWallet(encoded)
-    expect(answer).toMatchObject(problem(400, 'malformed_path'))
-    expect(answer.body.detail).toBe('expected user_id in the path to be percent-encoded UTF-8')
-    expect(asked).toEqual([])
-  })
+  it.each(['%FF', '%zz', '%', '%C3', 'a%2', '%ED%A0%80', '%C0%AF'])(
+    '400 for %s, a broken encoding',
+    async (encoded) => {
+      const { asked, getWallet } = setUp()
+      const answer = await getWallet(encoded)
+      expect(answer).toMatchObject(problem(400, 'malformed_path'))
+      expect(answer.body.detail).toBe('expected user_id in the path to be percent-encoded UTF-8')
+      expect(asked).toEqual([])
+    },
+  )
 
   it.each([
     ['a NUL', '%00', 'expected no control characters; got at least one'],
@@ -292,7 +319,10 @@ describe('GET /health', () => {
 
   it.each(['kafka', 'vault', 'documents'] as const)('503 when %s fails', async (part) => {
     const answer = await setUp({ findHeartbeats: async () => [seen(part, 'failing', 1)] }).getHealth()
-    expect(answer).toMatchObject({ status: 503, body: { status: 'failing', checks: { database: 'ok', [part]: 'failing' } } })
+    expect(answer).toMatchObject({
+      status: 503,
+      body: { status: 'failing', checks: { database: 'ok', [part]: 'failing' } },
+    })
   })
 
   it('503 when the database is away; the log says why and the answer does not', async () => {

@@ -11,7 +11,14 @@ import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import type { Publication } from '../../shared/kafka.ts'
 import { toDocumentKey, type Verification } from '../../shared/model.ts'
-import { catchError, createMemoryLog, makeVerification, noon, sha256OfNothing, verificationId } from '../support/fakes.ts'
+import {
+  catchError,
+  createMemoryLog,
+  makeVerification,
+  noon,
+  sha256OfNothing,
+  verificationId,
+} from '../support/fakes.ts'
 
 const passed: InspectAnswer = { outcome: 'inspected', sha256: sha256OfNothing, verdict: 'passed' }
 const reasons = [{ code: 'truncated', message: 'The end is missing.', retry: false }]
@@ -120,7 +127,11 @@ describe('a document that passes', () => {
     expect(published).toEqual([{ topic: 'user.verified', ...event }])
     expect(published[0]?.headers).toMatchObject({ request_id: 'request-1', event_type: 'user.verified' })
     expect(log.lines.map(({ message }) => message)).toEqual(['verdict', 'announced'])
-    expect(log.lines[0]?.fields).toEqual({ request_id: 'request-1', verification_id: verificationId, status: 'verified' })
+    expect(log.lines[0]?.fields).toEqual({
+      request_id: 'request-1',
+      verification_id: verificationId,
+      status: 'verified',
+    })
   })
 
   it('is begun again where a crash left it processing', async () => {
@@ -351,12 +362,7 @@ describe('messages', () => {
 })
 
 describe('the answer of inspect', () => {
-  it.each([
-    [{ outcome: 'absent' }],
-    [{ outcome: 'unreadable' }],
-    [passed],
-    [refused],
-  ])('%j is taken', (answer) => {
+  it.each([[{ outcome: 'absent' }], [{ outcome: 'unreadable' }], [passed], [refused]])('%j is taken', (answer) => {
     expect(readInspectResult(undefined, JSON.stringify({ ...answer, mediaType: 'image/png' }))).toEqual(answer)
   })
 

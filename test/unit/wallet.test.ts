@@ -40,7 +40,8 @@ const makeEvent = (...records: RawRecord[]) => ({
   records: Object.groupBy(records, ({ partition }) => `user.verified-${partition}`),
 })
 
-const readOne = (overrides: Record<string, unknown> = {}) => readRecords(makeEvent(makeRaw(overrides)))[0] as KafkaRecord
+const readOne = (overrides: Record<string, unknown> = {}) =>
+  readRecords(makeEvent(makeRaw(overrides)))[0] as KafkaRecord
 const classify = (overrides: Record<string, unknown> = {}) => classifyRecord(readOne(overrides))
 const classifyValue = (value: unknown) => classify({ value: toBase64(value) })
 
@@ -98,8 +99,8 @@ describe('records of an invocation', () => {
     [-1, '1970-01-01T00:00:00.000Z'],
     [-8_640_000_000_000_000, '1970-01-01T00:00:00.000Z'],
     [Number.MAX_SAFE_INTEGER, '9999-12-31T23:59:59.999Z'],
-    // 2^63-1, as Java writes it.
-    [9_223_372_036_854_775_807, '9999-12-31T23:59:59.999Z'],
+    // The largest that Kafka knows.
+    [2 ** 63, '9999-12-31T23:59:59.999Z'],
   ])('have a time set by their producer, even %d, that every table can hold', (timestamp, expected) => {
     expect(readOne({ timestamp }).recordedAt.toISOString()).toBe(expected)
   })
@@ -183,7 +184,9 @@ describe('a record that is not ours', () => {
     const values = fc.oneof(
       fc.uint8Array().map((bytes) => Buffer.from(bytes)),
       fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value))),
-      fc.dictionary(fc.constantFrom(...Object.keys(event)), fc.jsonValue()).map((changes) => Buffer.from(JSON.stringify({ ...event, ...changes }))),
+      fc
+        .dictionary(fc.constantFrom(...Object.keys(event)), fc.jsonValue())
+        .map((changes) => Buffer.from(JSON.stringify({ ...event, ...changes }))),
     )
     fc.assert(
       fc.property(values, (value) => {
@@ -212,7 +215,8 @@ function createTables(state: State, indices: number): WalletTables {
   return {
     allocateAccounts: async (userIds) => {
       for (const userId of userIds.toSorted()) {
-        if (!state.accounts.has(userId) && state.accounts.size < indices) state.accounts.set(userId, state.accounts.size)
+        if (!state.accounts.has(userId) && state.accounts.size < indices)
+          state.accounts.set(userId, state.accounts.size)
       }
       return new Map([...state.accounts].filter(([userId]) => userIds.includes(userId)))
     },
@@ -400,7 +404,9 @@ describe('a batch', () => {
         const { wallets, accounts } = read()
         expect(new Set(wallets.keys())).toEqual(wanted)
         expect(new Set([...wallets.values()].map(({ address }) => address)).size).toBe(wallets.size)
-        expect([...accounts.values()].toSorted((a, b) => a - b)).toEqual([...accounts.values()].map((_, index) => index))
+        expect([...accounts.values()].toSorted((a, b) => a - b)).toEqual(
+          [...accounts.values()].map((_, index) => index),
+        )
       }),
       { numRuns: 60 },
     )
@@ -412,8 +418,8 @@ describe('no root', () => {
     const { send, read, calls, log } = setUp({ vault: async () => ({ state: 'no_root' }) })
     expect(await send(makeUserRecord(1), foreign(2), makeUserRecord(3))).toEqual(done)
     expect(read().waiting.map(({ record, cause }) => [record.offset, cause])).toEqual([
-      [3, 'no_root'],
       [1, 'no_root'],
+      [3, 'no_root'],
     ])
     expect(read().wallets.size + read().accounts.size).toBe(0)
     expect(read().quarantine).toHaveLength(1)
@@ -469,9 +475,14 @@ describe('an address that is not the one issued before', () => {
     const { send, read, write } = setUp()
     await send(makeUserRecord(1, { user_id: 'a' }))
     const { wallets } = read()
-    write({ ...read(), wallets: new Map([...wallets].map(([key, row]) => [key, { ...row, address: 'altered-address' }])) })
+    write({
+      ...read(),
+      wallets: new Map([...wallets].map(([key, row]) => [key, { ...row, address: 'altered-address' }])),
+    })
     const before = structuredClone(read())
-    const error = await catchError(() => send(makeUserRecord(4, { user_id: 'b' }), makeUserRecord(7, { user_id: 'a' }), foreign(9)))
+    const error = await catchError(() =>
+      send(makeUserRecord(4, { user_id: 'b' }), makeUserRecord(7, { user_id: 'a' }), foreign(9)),
+    )
     expect(error).toBeInstanceOf(IntegrityError)
     expect(error.message).toBe(
       "the ethereum address at m/44'/0'/0'/0/0 is not the one that was issued for it: nothing was written",

@@ -1,0 +1,317 @@
+// The rows of verifications on a real server, written as each function's role: what must hold whoever races whom.
+import { randomUUID } from 'node:crypto'
+import type postgres from 'postgres'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { inTransaction } from '../../shared/database.ts'
+import type { Reason, Verification } from '../../shared/model.ts'
+import {
+  beginInspection,
+  commitVerdict,
+  findVerification,
+  lockUnannouncedVerifications,
+  markVerificationsAnnounced,
+  registerUpload,
+  type Upload,
+  type Verdict,
+} from '../../shared/verifications.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { catchError, noon } from '../support/fakes.ts'
+
+let database: TestDatabase
+let owner: postgres.Sql
+let intake: postgres.Sql
+let verification: postgres.Sql
+let announcer: postgres.Sql
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  owner = database.connect()
+  intake = database.connect('app_intake')
+  verification = database.connect('app_verification')
+  announcer = database.connect('app_announce')
+})
+
+afterAll(() => database.drop())
+
+const final: Reason = { code: 'truncated', message: 'The end is missing.', retry: false }
+const passing: Reason = { code: 'inspection_failed', message: 'Upload it once more.', retry: true }
+const laterBy = (seconds: number) => new Date(noon.getTime() + seconds * 1000)
+
+/** An upload of a user of its own, unless said otherwise. */
+function makeUpload(overrides: Partial<Upload> = {}): Upload {
+  return {
+    id: randomUUID(),
+    userId: `user ${randomUUID()}`,
+    network: 'ethereum',
+    addressType: 'eip55',
+    documentSha256: Buffer.alloc(32, 1),
+    requestId: 'request-1',
+    now: noon,
+    ...overrides,
+  }
+}
+
+/** Brings an upload's row to a verdict, as the verification function does. */
+async function judge(upload: Upload, verdict: Verdict): Promise<Verification> {
+  const row = await registerUpload(intake, upload)
+  await beginInspection(verification, row.id, row.attempt)
+  const decided = await commitVerdict(verification, row.id, row.attempt, verdict)
+  if (!decided) throw new Error('expected a row')
+  return decided
+}
+
+const countRows = async (userId: string) =>
+  (await owner`select from verification.verifications where user_id = ${userId}`).length
+
+test('a first upload is a pending row with all that was sent', async () => {
+  const upload = makeUpload({ network: 'bitcoin', addressType: 'p2pkh' })
+  const row = await registerUpload(intake, upload)
+  expect(row).toEqual({
+    id: upload.id,
+    userId: upload.userId,
+    network: 'bitcoin',
+    addressType: 'p2pkh',
+    documentSha256: Buffer.alloc(32, 1),
+    status: 'pending',
+    attempt: 1,
+    reasons: [],
+    requestId: 'request-1',
+    createdAt: noon,
+    verifiedAt: null,
+    announcedAt: null,
+  })
+  expect(await findVerification(intake, row.id)).toEqual(row)
+  expect(await findVerification(intake, randomUUID())).toBeUndefined()
+})
+
+test('the same upload again is the same row, whatever its state', async () => {
+  const upload = makeUpload()
+  const row = await registerUpload(intake, upload)
+  const again = { ...upload, id: randomUUID(), requestId: 'request-2', now: laterBy(1) }
+  expect(await registerUpload(intake, again)).toEqual(row)
+  const begun = await beginInspection(verification, row.id, 1)
+  expect(begun).toEqual({ ...row, status: 'processing' })
+  expect(await registerUpload(intake, again)).toEqual(begun)
+  expect(await countRows(upload.userId)).toBe(1)
+})
+
+test('another document, network or user is another row', async () => {
+  const upload = makeUpload()
+  const others = [
+    upload,
+    { ...upload, documentSha256: Buffer.alloc(32, 2) },
+    { ...upload, network: 'tron', addressType: 'base58check' } as const,
+    { ...upload, userId: `${upload.userId}'` },
+  ]
+  const rows = await Promise.all(others.map((other) => registerUpload(intake, { ...other, id: randomUUID() })))
+  expect(new Set(rows.map(({ id }) => id)).size).toBe(4)
+})
+
+test('user ids are compared byte by byte', async () => {
+  const ids = ['é', 'e\u0301', 'E', 'e', 'e ', 'ß', 'ss', '\u{10ffff}', '\uffff', 'K', '\u212a', '１', '1']
+  const rows = await Promise.all(ids.map((userId) => registerUpload(intake, makeUpload({ userId }))))
+  expect(new Set(rows.map(({ id }) => id)).size).toBe(ids.length)
+  expect(rows.map(({ userId }) => userId)).toEqual(ids)
+  const longest = '\u{1f600}'.repeat(255)
+  expect((await registerUpload(intake, makeUpload({ userId: longest }))).userId).toBe(longest)
+})
+
+test('ten identical uploads at once are one row', async () => {
+  const connections = Array.from({ length: 10 }, () => database.connect('app_intake'))
+  await Promise.all(connections.map((sql) => sql`select`))
+  for (let round = 0; round < 20; round++) {
+    const upload = makeUpload()
+    const rows = await Promise.all(connections.map((sql) => registerUpload(sql, { ...upload, id: randomUUID() })))
+    expect(new Set(rows.map(({ id }) => id)).size).toBe(1)
+    expect(await countRows(upload.userId)).toBe(1)
+
+    // All may be retried at once as well: that is one more attempt, not ten.
+    const [row] = rows
+    if (!row) throw new Error('expected a row')
+    await beginInspection(verification, row.id, 1)
+    await commitVerdict(verification, row.id, 1, { status: 'rejected', reasons: [passing] })
+    const again = await Promise.all(connections.map((sql) => registerUpload(sql, upload)))
+    expect(again.map(({ attempt, status }) => `${attempt} ${status}`)).toEqual(Array(10).fill('2 pending'))
+  }
+})
+
+test('after a verdict that may be retried, the same document opens the row again as one more attempt', async () => {
+  const upload = makeUpload()
+  const rejected = await judge(upload, { status: 'rejected', reasons: [passing, passing] })
+  expect(rejected).toMatchObject({ status: 'rejected', reasons: [passing, passing], attempt: 1 })
+  const reopened = await registerUpload(intake, { ...upload, id: randomUUID(), requestId: 'request-2' })
+  expect(reopened).toEqual({ ...rejected, status: 'pending', attempt: 2, reasons: [], requestId: 'request-2' })
+
+  // What is still under way for the first attempt changes nothing any more.
+  expect(await beginInspection(verification, rejected.id, 1)).toBeUndefined()
+  expect(await commitVerdict(verification, rejected.id, 1, { status: 'verified', at: noon })).toBeUndefined()
+  expect(await findVerification(verification, rejected.id)).toEqual(reopened)
+
+  expect(await judge(upload, { status: 'expired' })).toMatchObject({ status: 'expired', attempt: 2, reasons: [] })
+  expect(await judge(upload, { status: 'verified', at: noon })).toMatchObject({ status: 'verified', attempt: 3 })
+})
+
+test('after a final rejection the same document is rejected for ever', async () => {
+  for (const reasons of [[final], [passing, final], [final, passing]]) {
+    const upload = makeUpload()
+    const rejected = await judge(upload, { status: 'rejected', reasons })
+    expect(await registerUpload(intake, { ...upload, id: randomUUID() })).toEqual(rejected)
+  }
+})
+
+test('who has passed is answered by that verification, whatever the document', async () => {
+  const upload = makeUpload()
+  const other = { ...upload, id: randomUUID(), documentSha256: Buffer.alloc(32, 2) }
+  // Both are under way before the first verdict; the one that passed first answers.
+  await registerUpload(intake, upload)
+  await registerUpload(intake, other)
+  const second = await judge(upload, { status: 'verified', at: laterBy(2) })
+  const first = await judge(other, { status: 'verified', at: laterBy(1) })
+  expect(second.status).toBe('verified')
+
+  const third = { ...upload, id: randomUUID(), documentSha256: Buffer.alloc(32, 3) }
+  expect(await registerUpload(intake, third)).toEqual(first)
+  expect(await registerUpload(intake, upload)).toEqual(first)
+  expect(await countRows(upload.userId)).toBe(2)
+  const onOther = await registerUpload(intake, { ...third, network: 'tron', addressType: 'base58check' })
+  expect(onOther).toMatchObject({ id: third.id, status: 'pending' })
+})
+
+test('inspection begins again for a message that comes again, and not after a verdict', async () => {
+  const row = await registerUpload(intake, makeUpload())
+  expect(await beginInspection(verification, row.id, 2)).toBeUndefined()
+  expect(await beginInspection(verification, randomUUID(), 1)).toBeUndefined()
+  expect(await beginInspection(verification, row.id, 1)).toMatchObject({ status: 'processing' })
+  expect(await beginInspection(verification, row.id, 1)).toMatchObject({ status: 'processing' })
+  await commitVerdict(verification, row.id, 1, { status: 'rejected', reasons: [final] })
+  expect(await beginInspection(verification, row.id, 1)).toBeUndefined()
+})
+
+test('the first verdict stands', async () => {
+  const verdicts: Verdict[] = [
+    { status: 'verified', at: laterBy(1) },
+    { status: 'rejected', reasons: [passing] },
+    { status: 'rejected', reasons: [final] },
+    { status: 'expired' },
+  ]
+  for (const verdict of verdicts) {
+    const row = await judge(makeUpload(), verdict)
+    expect(row.status).toBe(verdict.status)
+    expect(row.verifiedAt).toEqual(verdict.status === 'verified' ? verdict.at : null)
+    for (const later of verdicts) expect(await commitVerdict(verification, row.id, 1, later)).toEqual(row)
+  }
+})
+
+test('a verdict on what was never begun is none', async () => {
+  const row = await registerUpload(intake, makeUpload())
+  expect(await commitVerdict(verification, row.id, 1, { status: 'verified', at: noon })).toEqual(row)
+})
+
+test('of verdicts that race one stands, and all learn which', async () => {
+  const connections = Array.from({ length: 8 }, () => database.connect('app_verification'))
+  await Promise.all(connections.map((sql) => sql`select`))
+  for (let round = 0; round < 20; round++) {
+    const { id } = await registerUpload(intake, makeUpload())
+    await beginInspection(verification, id, 1)
+    const rows = await Promise.all(
+      connections.map((sql, index) =>
+        commitVerdict(
+          sql,
+          id,
+          1,
+          index % 2 ? { status: 'verified', at: laterBy(index) } : { status: 'rejected', reasons: [final] },
+        ),
+      ),
+    )
+    const stored = await findVerification(verification, id)
+    for (const row of rows) expect(row).toEqual(stored)
+  }
+})
+
+test('a verified row does not change, whoever asks, its owner too; but for the note that it was announced', async () => {
+  const row = await judge(makeUpload(), { status: 'verified', at: noon })
+  const changes = [
+    { status: 'rejected', verified_at: null },
+    { status: 'pending', verified_at: null },
+    { id: randomUUID() },
+    { user_id: 'another' },
+    { network: 'tron' },
+    { address_type: 'base58check' },
+    { document_sha256: Buffer.alloc(32, 9) },
+    { attempt: 2 },
+    { reasons: '[{}]' },
+    { request_id: 'another' },
+    { created_at: laterBy(1) },
+    { verified_at: laterBy(1) },
+  ]
+  for (const change of changes) {
+    const update = () => owner`update verification.verifications set ${owner(change)} where id = ${row.id}`
+    expect(await catchError(update), JSON.stringify(change)).toMatchObject({ code: '23001' })
+  }
+  const byFunction = () =>
+    verification`update verification.verifications set status = 'rejected', verified_at = null where id = ${row.id}`
+  expect(await catchError(byFunction)).toMatchObject({ code: '23001' })
+  expect(await findVerification(owner, row.id)).toEqual(row)
+  await markVerificationsAnnounced(verification, [row.id], laterBy(3))
+  expect(await findVerification(owner, row.id)).toEqual({ ...row, announcedAt: laterBy(3) })
+})
+
+test('what contradicts itself cannot be written', async () => {
+  const { id } = await registerUpload(intake, makeUpload())
+  const change = (values: Record<string, string | number | Date | null>) => () =>
+    owner`update verification.verifications set ${owner(values)} where id = ${id}`
+  const wrong = [
+    { status: 'verified' },
+    { status: 'rejected', verified_at: noon },
+    { announced_at: noon },
+    { status: 'lost' },
+    { network: 'dogecoin' },
+    { user_id: '' },
+    { user_id: 'x'.repeat(256) },
+    { attempt: 0 },
+  ]
+  for (const values of wrong) {
+    expect(await catchError(change(values)), JSON.stringify(values)).toMatchObject({ code: '23514' })
+  }
+  const shortHash = () => registerUpload(owner, makeUpload({ documentSha256: Buffer.alloc(31) }))
+  expect(await catchError(shortHash)).toMatchObject({ code: '23514' })
+  // Intake, which faces strangers, cannot write a row that is verified from the start.
+  const forge = () => intake`
+    insert into verification.verifications
+      (id, user_id, network, address_type, document_sha256, request_id, created_at, status, verified_at)
+    values (${randomUUID()}, 'forged', 'tron', 'base58check', ${Buffer.alloc(32)}, 'r', ${noon}, 'verified', ${noon})`
+  expect(await catchError(forge)).toMatchObject({ code: '42501' })
+})
+
+test('the first time of an announcement stands; announcing nothing does nothing', async () => {
+  const row = await judge(makeUpload(), { status: 'verified', at: noon })
+  await markVerificationsAnnounced(announcer, [], laterBy(1))
+  await markVerificationsAnnounced(announcer, [row.id, randomUUID()], laterBy(2))
+  await markVerificationsAnnounced(verification, [row.id], laterBy(3))
+  expect((await findVerification(announcer, row.id))?.announcedAt).toEqual(laterBy(2))
+})
+
+test('what was not announced is found, the oldest first, and what another holds is skipped', async () => {
+  await owner`update verification.verifications set announced_at = ${noon} where status = 'verified' and announced_at is null`
+  const verified = await Promise.all(
+    [4, 1, 3, 2].map((seconds) => judge(makeUpload(), { status: 'verified', at: laterBy(seconds) })),
+  )
+  await judge(makeUpload(), { status: 'rejected', reasons: [final] })
+  const inOrder = verified.toSorted((a, b) => Number(a.verifiedAt) - Number(b.verifiedAt))
+  const lock = (before: Date, limit: number) =>
+    inTransaction(announcer, (tx) => lockUnannouncedVerifications(tx, before, limit))
+  expect(await lock(laterBy(10), 10)).toEqual(inOrder)
+  expect(await lock(laterBy(3), 10)).toEqual(inOrder.slice(0, 2))
+  expect(await lock(laterBy(10), 3)).toEqual(inOrder.slice(0, 3))
+
+  await inTransaction(database.connect('app_announce'), async (tx) => {
+    expect(await lockUnannouncedVerifications(tx, laterBy(10), 2)).toEqual(inOrder.slice(0, 2))
+    expect(await lock(laterBy(10), 10)).toEqual(inOrder.slice(2))
+  })
+  await markVerificationsAnnounced(
+    announcer,
+    inOrder.slice(1).map(({ id }) => id),
+    noon,
+  )
+  expect(await lock(laterBy(10), 10)).toEqual(inOrder.slice(0, 1))
+})

@@ -1,0 +1,332 @@
+// Issuing on real tables: one account a user, one wallet a user and network, whoever races whom; and nothing issued changes.
+import { randomUUID } from 'node:crypto'
+import type postgres from 'postgres'
+import { beforeEach, expect, test } from 'vitest'
+import type { KafkaRecord } from '../../functions/wallet/records.ts'
+import { runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
+import type { Database } from '../../shared/database.ts'
+import { IntegrityError } from '../../shared/errors.ts'
+import { type Network, networks } from '../../shared/model.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { catchError, noon } from '../support/fakes.ts'
+import { issue, keyring, makeKafkaRecord, makeVerifiedRecord } from '../support/wallet-records.ts'
+
+let database: TestDatabase
+let owner: postgres.Sql
+let wallet: Database
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  owner = database.connect()
+  wallet = database.open('app_wallet')
+  return () => database.drop()
+})
+
+type Row = { userId: string; network: Network; accountIndex: number; derivationPath: string; address: string }
+
+const findRows = () => owner<Row[]>`
+  select user_id as "userId", network, account_index as "accountIndex", derivation_path as "derivationPath", address
+  from wallet.wallets order by account_index, network`
+const findAccounts = () => owner<{ userId: string; accountIndex: number }[]>`
+  select user_id as "userId", account_index as "accountIndex" from wallet.accounts order by account_index`
+/** The index that the next user would get. */
+const findNextIndex = async () =>
+  (
+    await owner<[{ next: number }]>`
+    select (last_value + case when is_called then 1 else 0 end)::float8 as next from wallet.account_index`
+  )[0].next
+
+const shuffle = <Item>(items: readonly Item[]) =>
+  items
+    .map((item) => ({ item, at: Math.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item)
+
+/** What stands in the tables agrees with itself and with what the keyring derives. */
+async function expectSound(users: number, wallets: number) {
+  const accounts = await findAccounts()
+  const rows = await findRows()
+  expect(accounts).toHaveLength(users)
+  expect(rows).toHaveLength(wallets)
+  expect(new Set(accounts.map(({ accountIndex }) => accountIndex)).size).toBe(users)
+  expect(new Set(rows.map(({ address }) => address)).size).toBe(wallets)
+  expect(new Set(rows.map(({ userId, network }) => `${network} ${userId}`)).size).toBe(wallets)
+  const indexOf = new Map(accounts.map(({ userId, accountIndex }) => [userId, accountIndex]))
+  for (const row of rows) expect(row.accountIndex).toBe(indexOf.get(row.userId))
+}
+
+test('a verified user becomes an account and a wallet, with all that is known of it', async () => {
+  const record = makeVerifiedRecord('user-1', 'bitcoin', 3)
+  const result = await issue(wallet, [record])
+  expect(result).toEqual({ inserted: 1, duplicate: 0, quarantined: 0, waiting: 0, vault: 'open' })
+  const derived = keyring.derive('bitcoin', 'p2pkh', 0)
+  const event = JSON.parse(Buffer.from(record.value ?? []).toString()) as { event_id: string }
+  expect(await owner`select * from wallet.wallets`).toEqual([
+    {
+      user_id: 'user-1',
+      network: 'bitcoin',
+      address_type: 'p2pkh',
+      keyring_id: 1,
+      account_index: 0,
+      derivation_path: "m/44'/0'/0'/0/0",
+      address: derived.address,
+      public_key: Buffer.from(derived.publicKey),
+      account_xpub: derived.accountXpub,
+      source_event_id: event.event_id,
+      source_topic: 'user.verified',
+      source_partition: 3,
+      source_offset: String(record.offset),
+      request_id: 'request-1',
+      created_at: noon,
+      announced_at: null,
+    },
+  ])
+  expect(await owner`select * from wallet.accounts`).toEqual([
+    { user_id: 'user-1', keyring_id: 1, account_index: 0, created_at: noon },
+  ])
+})
+
+test('the networks of a user share one account index', async () => {
+  await issue(wallet, [makeVerifiedRecord('first', 'ethereum'), makeVerifiedRecord('second', 'tron')])
+  await issue(wallet, [makeVerifiedRecord('second', 'bitcoin'), makeVerifiedRecord('first', 'tron')])
+  expect((await findRows()).map(({ userId, derivationPath }) => `${userId} ${derivationPath}`)).toEqual([
+    "first m/44'/60'/0'/0/0",
+    "first m/44'/195'/0'/0/0",
+    "second m/44'/0'/1'/0/0",
+    "second m/44'/195'/1'/0/0",
+  ])
+})
+
+test('user ids are compared byte by byte', async () => {
+  const ids = ['é', 'e\u0301', 'E', 'e', 'e ', '\u{10ffff}', '\uffff']
+  await issue(
+    wallet,
+    ids.map((userId) => makeVerifiedRecord(userId, 'tron')),
+  )
+  await expectSound(7, 7)
+  expect(new Set((await findRows()).map(({ userId }) => userId))).toEqual(new Set(ids))
+})
+
+test('a repetition changes nothing and burns no index', async () => {
+  const records = ['a', 'b', 'c'].flatMap((userId) => networks.map((network) => makeVerifiedRecord(userId, network)))
+  await issue(wallet, records)
+  const [rows, accounts] = [await findRows(), await findAccounts()]
+  for (let round = 0; round < 3; round++) {
+    const result = await issue(wallet, shuffle([...records, ...records]))
+    expect(result).toMatchObject({ inserted: 0, duplicate: 18 })
+  }
+  expect(await findRows()).toEqual(rows)
+  expect(await findAccounts()).toEqual(accounts)
+  expect(await findNextIndex()).toBe(3)
+})
+
+test('two handlers for the two networks of one user, on different partitions, end in one account', async () => {
+  const other = database.open('app_wallet')
+  const rounds = 150
+  for (let round = 0; round < rounds; round++) {
+    const userId = randomUUID()
+    const results = await Promise.all([
+      issue(wallet, [makeVerifiedRecord(userId, 'ethereum', 0)]),
+      issue(other, [makeVerifiedRecord(userId, 'bitcoin', 1)]),
+    ])
+    expect(results.map(({ inserted }) => inserted)).toEqual([1, 1])
+  }
+  await expectSound(rounds, 2 * rounds)
+})
+
+test('eight handlers over the same users in every order end in one row for each user and network', async () => {
+  const users = Array.from({ length: 40 }, () => randomUUID())
+  const records = users.flatMap((userId) => networks.map((network) => makeVerifiedRecord(userId, network)))
+  const handlers = Array.from({ length: 8 }, () => database.open('app_wallet'))
+  const inserted = await Promise.all(
+    handlers.map(async (handler) => {
+      let count = 0
+      for (const batch of [0, 1, 2, 3]) {
+        const some = shuffle([...records, ...records]).slice(0, batch === 3 ? undefined : 60)
+        count += (await issue(handler, some)).inserted
+      }
+      return count
+    }),
+  )
+  await expectSound(40, 120)
+  expect(inserted.reduce((sum, count) => sum + count)).toBe(120)
+  // From here on there is no race, and so no gap.
+  const next = await findNextIndex()
+  await issue(wallet, shuffle(records))
+  expect(await findNextIndex()).toBe(next)
+})
+
+test('batches that race in opposite orders never wait for each other in a circle', async () => {
+  const other = database.open('app_wallet')
+  for (let round = 0; round < 15; round++) {
+    const users = Array.from({ length: 10 }, () => `${randomUUID()}${round % 2 ? '\u{10000}' : '\uffff'}`)
+    const makeRecords = (network: Network) => users.map((userId) => makeVerifiedRecord(userId, network))
+    await Promise.all([
+      issue(wallet, [...makeRecords('tron'), ...makeRecords('bitcoin')]),
+      issue(other, [...makeRecords('bitcoin').toReversed(), ...makeRecords('tron').toReversed()]),
+    ])
+  }
+  await expectSound(150, 300)
+})
+
+test('the last indices go to as many as there are, the others wait, and who has an account goes on', async () => {
+  await issue(wallet, [makeVerifiedRecord('early', 'tron')])
+  await owner`select setval('wallet.account_index', 2147483645)`
+  const records = ['a', 'b', 'c', 'd'].map((userId) => makeVerifiedRecord(userId, 'ethereum'))
+  const result = await issue(wallet, [...records, makeVerifiedRecord('early', 'bitcoin')])
+  expect(result).toMatchObject({ inserted: 3, waiting: 2, duplicate: 0 })
+  expect((await findAccounts()).slice(1)).toEqual([
+    { userId: 'a', accountIndex: 2_147_483_646 },
+    { userId: 'b', accountIndex: 2_147_483_647 },
+  ])
+  expect((await findRows()).at(-1)?.derivationPath).toBe("m/44'/60'/2147483647'/0/0")
+
+  expect(await issue(wallet, [makeVerifiedRecord('e', 'tron')])).toMatchObject({ inserted: 0, waiting: 1 })
+  expect(await issue(wallet, [makeVerifiedRecord('b', 'tron')])).toMatchObject({ inserted: 1, waiting: 0 })
+  const waiting = await owner`select cause, value, released_at from wallet.waiting order by "offset"`
+  expect(waiting).toHaveLength(3)
+  expect(waiting[0]).toEqual({ cause: 'account_indices_used_up', value: records[2]?.value, released_at: null })
+  await expectSound(3, 5)
+})
+
+test('an address that differs from the one issued is a contradiction, and nothing of its batch is written', async () => {
+  await issue(wallet, [makeVerifiedRecord('user-1', 'tron')])
+  const rows = await findRows()
+  /** A keyring that derives another index than it is asked for. */
+  const openShifted = (shift: (account: number) => number) => async () => ({
+    state: 'open' as const,
+    keyring: {
+      ...keyring,
+      derive: (...[network, type, account]: Parameters<typeof keyring.derive>) =>
+        keyring.derive(network, type, shift(account)),
+    },
+  })
+  const batch = ['user-2', 'user-1'].map((userId) => makeVerifiedRecord(userId, 'tron'))
+  const garbage = makeKafkaRecord({ value: 'garbage' })
+  const differing = () => issue(wallet, [...batch, garbage], { openKeyring: openShifted((account) => account + 99) })
+  expect(await catchError(differing)).toBeInstanceOf(IntegrityError)
+  // Nor does a second user get an address that somebody has.
+  const repeating = () => issue(wallet, [...batch, garbage], { openKeyring: openShifted(() => 0) })
+  expect(await catchError(repeating)).toMatchObject({ code: '23505', constraint_name: 'wallets_network_address_key' })
+  expect(await findRows()).toEqual(rows)
+  expect(await findAccounts()).toHaveLength(1)
+  expect(await owner`select from wallet.quarantine`).toHaveLength(0)
+})
+
+test('a wallet has the account index of its own user, and no other', async () => {
+  await issue(wallet, [makeVerifiedRecord('first', 'tron'), makeVerifiedRecord('second', 'tron')])
+  const forge = (userId: string, index: number) => () =>
+    owner`
+    insert into wallet.wallets
+    select (jsonb_populate_record(wallets, jsonb_build_object(
+      'user_id', ${userId}::text, 'account_index', ${index}::integer, 'network', 'bitcoin', 'address', 'forged'))).*
+    from wallet.wallets limit 1`
+  expect(await catchError(forge('first', 1))).toMatchObject({ code: '23503' })
+  expect(await catchError(forge('nobody', 1))).toMatchObject({ code: '23503' })
+  await forge('second', 1)()
+})
+
+test('an issued row refuses every change, to the function by its grants and to the owner by its triggers', async () => {
+  await issue(wallet, [makeVerifiedRecord('user-1', 'tron')])
+  const asFunction = database.connect('app_wallet')
+  const columns = await owner<{ table: string; column: string }[]>`
+    select table_name as table, column_name as column from information_schema.columns
+    where table_schema = 'wallet' and table_name in ('wallets', 'accounts')`
+  expect(columns).toHaveLength(20)
+  const statements = [
+    // A change to the same value is one too.
+    ...columns.map(({ table, column }) => `update wallet.${table} set ${column} = ${column}`),
+    ...['wallets', 'accounts'].flatMap((table) => [`delete from wallet.${table}`, `truncate wallet.${table} cascade`]),
+    'truncate wallet.wallets, wallet.accounts',
+    `update wallet.wallets set announced_at = now(), address = 'another'`,
+    `insert into wallet.wallets select * from wallet.wallets
+     on conflict (user_id, network, address_type, keyring_id) do update set address = 'another'`,
+    `insert into wallet.accounts select * from wallet.accounts
+     on conflict (user_id) do update set account_index = 5`,
+    `merge into wallet.wallets using (select) as given on true when matched then delete`,
+  ]
+  const everything = async () => [await owner`select * from wallet.wallets`, await owner`select * from wallet.accounts`]
+  const before = await everything()
+  for (const statement of statements) {
+    expect(await catchError(() => owner.unsafe(statement)), statement).toMatchObject({ code: '23001' })
+    expect(await catchError(() => asFunction.unsafe(statement)), statement).toMatchObject({ code: '42501' })
+  }
+  expect(await everything()).toEqual(before)
+})
+
+test('that a wallet was announced is noted once', async () => {
+  await issue(wallet, [makeVerifiedRecord('user-1', 'tron')])
+  await owner`update wallet.wallets set announced_at = ${noon}`
+  for (const value of [null, noon, new Date()]) {
+    const again = () => owner`update wallet.wallets set announced_at = ${value}`
+    expect(await catchError(again)).toMatchObject({ code: '23001' })
+  }
+  expect(await owner`select announced_at from wallet.wallets`).toEqual([{ announced_at: noon }])
+})
+
+// ---- records that do not become wallets
+
+const odd = (record: KafkaRecord): KafkaRecord => ({
+  ...record,
+  headers: [
+    ['request_id', 'cg=='],
+    ['twice', Buffer.from([0, 200]).toString('base64')],
+    ['twice', ''],
+    ['with \u0000 and \u2028', ''],
+  ],
+})
+
+test('a record that is set aside keeps its bytes, its place and its reason; again changes nothing', async () => {
+  const records = [
+    {
+      record: odd(makeKafkaRecord({ key: Buffer.from([0, 255]), value: Buffer.from([0, 1, 254, 255]) })),
+      reason: 'garbage',
+    },
+    { record: makeKafkaRecord({ value: null, partition: 5 }), reason: 'no value' },
+  ]
+  const setAside = (reasons = records) =>
+    wallet.run((sql) => runWalletTransaction(sql, (tables) => tables.quarantine(reasons, noon)))
+  await setAside()
+  await setAside()
+  await setAside(records.map(({ record }) => ({ record, reason: 'another' })))
+  expect(await owner`select * from wallet.quarantine order by partition`).toEqual(
+    records.map(({ record, reason }) => ({
+      topic: 'user.verified',
+      partition: record.partition,
+      offset: String(record.offset),
+      recorded_at: noon,
+      key: record.key,
+      value: record.value,
+      headers: record.headers,
+      reason,
+      quarantined_at: noon,
+    })),
+  )
+  // A topic that was made anew begins at offset 0 again.
+  await setAside(records.map(({ record, reason }) => ({ record: { ...record, recordedAt: new Date(0) }, reason })))
+  expect(await owner`select from wallet.quarantine`).toHaveLength(4)
+})
+
+test('a record that waits keeps its bytes, its place and its cause; again changes nothing, not even one released', async () => {
+  const records = [odd(makeVerifiedRecord('user-1', 'tron')), makeVerifiedRecord('user-2', 'tron', 2)]
+  const park = (cause: 'no_root' | 'root_refused') =>
+    wallet.run((sql) => runWalletTransaction(sql, (tables) => tables.park(records, cause, noon)))
+  await park('no_root')
+  await park('root_refused')
+  const expected = records.map((record) => ({
+    topic: 'user.verified',
+    partition: record.partition,
+    offset: String(record.offset),
+    recorded_at: noon,
+    key: record.key,
+    value: record.value,
+    headers: record.headers,
+    cause: 'no_root',
+    parked_at: noon,
+    released_at: null,
+  }))
+  expect(await owner`select * from wallet.waiting order by partition`).toEqual(expected)
+  await owner`update wallet.waiting set released_at = ${noon}`
+  await park('no_root')
+  expect(await owner`select from wallet.waiting where released_at = ${noon}`).toHaveLength(2)
+})
