@@ -74,12 +74,21 @@ export async function startKafka(options: {
     const newFolder = join(folder, 'data.new')
     await rm(newFolder, { recursive: true, force: true })
     const properties = await writeProperties('format.properties', newFolder)
+    // May begin with a dash, hence the option's long form below.
     const clusterId = randomBytes(16).toString('base64url')
     await runChild({
       name: 'kafka-format',
       stateFolder,
       program: java,
-      arguments: [logging, ...classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties],
+      arguments: [
+        logging,
+        ...classPath,
+        'kafka.tools.StorageTool',
+        'format',
+        `--cluster-id=${clusterId}`,
+        '-c',
+        properties,
+      ],
       environment,
       signal,
     })

@@ -15,10 +15,14 @@ export type WalletTables = {
     keyringId: number,
     now: Date,
   ) => Promise<ReadonlyMap<string, number>>
-  /** Inserts those that are not there. Answers the address that stands for each, in the order given, and how many are new. */
-  readonly insertWallets: (
-    wallets: readonly IssuedWallet[],
-  ) => Promise<{ addresses: readonly string[]; inserted: number }>
+  /**
+   * Inserts those that are not there. Answers the address that stands for each, in the order given (undefined when none
+   * could), and how many are new.
+   */
+  readonly insertWallets: (wallets: readonly IssuedWallet[]) => Promise<{
+    addresses: readonly (string | undefined)[]
+    inserted: number
+  }>
   readonly quarantine: (records: readonly { record: KafkaRecord; reason: string }[], now: Date) => Promise<void>
   readonly park: (records: readonly KafkaRecord[], cause: WaitingCause, now: Date) => Promise<void>
 }

@@ -56,10 +56,14 @@ async function allocateAccounts(
   return new Map(rows.map((row) => [row.userId, row.accountIndex]))
 }
 
+/**
+ * Any unique index may be the one that a concurrent insertion of the same row is met at, so none is named; what stands
+ * for each wallet is read back, and is undefined where another user's row holds its address.
+ */
 async function insertWallets(
   tx: Sql,
   wallets: readonly IssuedWallet[],
-): Promise<{ addresses: readonly string[]; inserted: number }> {
+): Promise<{ addresses: readonly (string | undefined)[]; inserted: number }> {
   const column = <Value>(read: (wallet: IssuedWallet) => Value) => wallets.map(read)
   const keys = tx`unnest(
     ${column((wallet) => wallet.userId)}::text[],
@@ -89,13 +93,13 @@ async function insertWallets(
     ) as issued (user_id, network, address_type, keyring_id, account_index, derivation_path, address, public_key,
                  account_xpub, source_event_id, source_topic, source_partition, source_offset, request_id, created_at)
     order by user_id collate "C", network, address_type
-    on conflict (user_id, network, address_type, keyring_id) do nothing`
-  const rows = await tx<{ address: string }[]>`
+    on conflict do nothing`
+  const rows = await tx<{ address: string | null }[]>`
     select address
     from ${keys}) with ordinality as wanted (user_id, network, address_type, keyring_id, position)
-    join wallet.wallets using (user_id, network, address_type, keyring_id)
+    left join wallet.wallets using (user_id, network, address_type, keyring_id)
     order by position`
-  return { addresses: rows.map((row) => row.address), inserted: count }
+  return { addresses: rows.map((row) => row.address ?? undefined), inserted: count }
 }
 
 const toHex = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString('hex'))

@@ -147,14 +147,16 @@ test('two sweeps at once publish each event once, over more than a page', async 
 test('after a crash between publishing and noting, the next sweep publishes the same bytes', async () => {
   await issue(wallet, [makeVerifiedRecord('user-1', 'ethereum')])
   await insertVerified(1)
-  for (const topic of [ports.walletCreatedTopic, ports.userVerifiedTopic]) {
-    const crash = new Error('the process ended')
+  const topics = [ports.walletCreatedTopic, ports.userVerifiedTopic]
+  for (const topic of topics) {
     const publish: Publish = async (publications) => {
       await publisher.publish(publications)
-      if (publications[0]?.topic === topic) throw crash
+      if (publications[0]?.topic === topic) throw new Error('the process ended')
     }
-    expect(await catchError(() => announce(makePorts({ publish })))).toBe(crash)
-    await announce(ports)
+    expect((await catchError(() => announce(makePorts({ publish })))).message).toBe('the process ended')
+  }
+  expect(await announce(ports)).toEqual({ verifications: 1, wallets: 0, released: 0 })
+  for (const topic of topics) {
     const [first, second, ...rest] = await readEvents(topic)
     expect(first).toBeDefined()
     expect(second).toEqual(first)
@@ -216,7 +218,6 @@ test('a record that waited goes back to its topic as it was: key, value, headers
         ['twice', toBase64(bytes)],
         ['request_id', toBase64(Buffer.from('request-1'))],
         ['twice', ''],
-        ['__proto__', toBase64(Buffer.from('own'))],
         ['nul \u0000', toBase64(bytes)],
       ],
     },
@@ -235,7 +236,6 @@ test('a record that waited goes back to its topic as it was: key, value, headers
   expect(read.map(plain).toSorted()).toEqual(records.map(plain).toSorted())
   const first = read.find(({ key }) => key?.toString() === 'user-1')
   expect(Object.entries(first?.headers ?? {}).toSorted()).toEqual([
-    ['__proto__', [Buffer.from('own')]],
     ['nul \u0000', [bytes]],
     ['request_id', [Buffer.from('request-1')]],
     ['twice', [bytes, Buffer.from('')]],
@@ -251,7 +251,7 @@ test('two sweeps at once release each record once, and a crash releases it again
   )
   const crash: Publish = async (publications) => {
     await publisher.publish(publications.slice(0, 1))
-    throw new Error('the process ended')
+    if (publications.length > 0) throw new Error('the process ended')
   }
   await catchError(() => announce(makePorts({ publish: crash })))
   const results = await Promise.all([announce(ports), announce(makePorts())])

@@ -1,7 +1,7 @@
 // The trigger against a real Kafka: what arrives, in which order, how often, and what the group's offsets say.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Kafka, logLevel, type Message, Partitioners } from 'kafkajs'
+import { type ITopicConfig, Kafka, logLevel, type Message, Partitioners } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import type { WalletTrigger } from '../../lib/stage.ts'
 import { startWalletTrigger } from '../../local/wallet-trigger.ts'
@@ -28,6 +28,7 @@ const producer = kafka.producer({
   maxInFlightRequests: 1,
   createPartitioner: Partitioners.DefaultPartitioner,
 })
+const patiently = { timeout: 60_000, interval: 50 }
 const stops: (() => Promise<void>)[] = []
 
 beforeAll(async () => {
@@ -50,17 +51,22 @@ const failedFrom = (topic: string, partition: number, offset: number) =>
   json({ batchItemFailures: [{ itemIdentifier: { partition: `${topic}-${partition}`, offset } }] })
 const text = (base64: string | undefined) => Buffer.from(base64 ?? '', 'base64').toString()
 
+/** Resolves when every partition has a leader; for a moment after its creation a topic is unknown even to the broker. */
+async function createTopic(config: ITopicConfig): Promise<void> {
+  await admin.createTopics({ waitForLeaders: false, topics: [config] })
+  const findLeaders = async () => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [config.topic] })
+    return topics.flatMap(({ partitions }) => partitions).filter(({ leader }) => leader >= 0).length
+  }
+  await expect.poll(findLeaders, patiently).toBe(config.numPartitions)
+}
+
 async function createTopics(partitions: number, config: Record<string, string> = {}): Promise<WalletTrigger> {
   const topic = `user.verified.${randomUUID()}`
   const onFailureTopic = `${topic}.dead-letter`
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [
-      { topic, numPartitions: partitions, replicationFactor: 1, configEntries },
-      { topic: onFailureTopic, numPartitions: 1, replicationFactor: 1 },
-    ],
-  })
+  await createTopic({ topic, numPartitions: partitions, configEntries })
+  await createTopic({ topic: onFailureTopic, numPartitions: 1 })
   return {
     topic,
     onFailureTopic,
@@ -105,8 +111,6 @@ async function committed({ consumerGroupId, topic }: WalletTrigger): Promise<num
   const [offsets] = await admin.fetchOffsets({ groupId: consumerGroupId, topics: [topic] })
   return (offsets?.partitions ?? []).toSorted((a, b) => a.partition - b.partition).map(({ offset }) => Number(offset))
 }
-
-const patiently = { timeout: 60_000, interval: 50 }
 
 test('hands over what was sent before it started: keys, tombstones, and headers byte by byte', async () => {
   const trigger = await createTopics(1)
@@ -242,7 +246,7 @@ test('stays where it is while the destination does not take the record', async (
     .poll(() => lines.map(({ message }) => message).join(), patiently)
     .toContain('the destination did not take')
   expect(await committed(trigger)).toEqual([-1])
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: onFailureTopic, numPartitions: 1 }] })
+  await createTopic({ topic: onFailureTopic, numPartitions: 1 })
   await expect.poll(() => committed(trigger), patiently).toEqual([2])
   expect(await readAll(onFailureTopic, 1)).toHaveLength(1)
 })

@@ -1,5 +1,5 @@
 // BIP-39 on bytes, held against the official vectors and the `bip39` package; every invalid form; phrases that are public.
-import { createHash } from 'node:crypto'
+import { createHash, pbkdf2Sync } from 'node:crypto'
 import { HDKey } from '@scure/bip32'
 import { entropyToMnemonic, mnemonicToEntropy, mnemonicToSeedSync, validateMnemonic } from 'bip39'
 import english from 'bip39/src/wordlists/english.json' with { type: 'json' }
@@ -38,24 +38,35 @@ describe('the official vectors of BIP-39', () => {
   it.each(vectors)('$entropy', ({ entropy, mnemonic, seed, xprv }) => {
     expect(toText(encodeMnemonic(fromHex(entropy)))).toBe(mnemonic)
     expect(toHex(decodeMnemonic(toBytes(mnemonic)))).toBe(entropy)
-    // Their seeds have the passphrase TREZOR, which we never use: they hold the oracle, which holds our seed.
-    expect(toHex(mnemonicToSeedSync(mnemonic, 'TREZOR'))).toBe(seed)
+    // Their seeds have the passphrase TREZOR, which we never use; the same function without it is our seed.
+    const derive = (passphrase: string) => pbkdf2Sync(mnemonic, `mnemonic${passphrase}`, 2048, 64, 'sha512')
+    expect(toHex(derive('TREZOR'))).toBe(seed)
+    expect(isSame(deriveSeed(toBytes(mnemonic)), derive(''))).toBe(true)
     expect(HDKey.fromMasterSeed(fromHex(seed)).privateExtendedKey).toBe(xprv)
-    expect(isSame(deriveSeed(toBytes(mnemonic)), mnemonicToSeedSync(mnemonic))).toBe(true)
   })
 })
 
 describe('against the bip39 package', () => {
-  it('entropy, phrase and seed are the same, both ways', () => {
+  it('entropy and phrase are the same, both ways', () => {
     fc.assert(
       fc.property(entropies, (entropy) => {
         const phrase = encodeMnemonic(entropy)
         const oracle = entropyToMnemonic(toHex(entropy))
         expect(toText(phrase) === oracle).toBe(true)
         expect(isSame(decodeMnemonic(phrase), entropy)).toBe(true)
-        expect(isSame(deriveSeed(phrase), mnemonicToSeedSync(oracle))).toBe(true)
       }),
-      { numRuns: 200 },
+      { numRuns: 300 },
+    )
+  })
+
+  it('the seed is the same', () => {
+    // Few: the package stretches in JavaScript.
+    fc.assert(
+      fc.property(entropies, (entropy) => {
+        const phrase = encodeMnemonic(entropy)
+        expect(isSame(deriveSeed(phrase), mnemonicToSeedSync(toText(phrase)))).toBe(true)
+      }),
+      { numRuns: 8 },
     )
   })
 

@@ -1,0 +1,153 @@
+// Migrations on a real server: applied once, in order, by whoever comes first; and the passwords of the roles.
+import { randomUUID } from 'node:crypto'
+import type postgres from 'postgres'
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import { createHandler } from '../../functions/migrate/handler.ts'
+import { type Migration, migrate } from '../../functions/migrate/migrate.ts'
+import { createDatabase } from '../../shared/database.ts'
+import { IntegrityError, UnavailableError } from '../../shared/errors.ts'
+import { connectTo, createTestDatabase, readMigrations, type TestDatabase } from '../support/database.ts'
+import { catchError, createMemoryLog } from '../support/fakes.ts'
+
+let database: TestDatabase
+let owner: postgres.Sql
+/** Belongs to the server, not to a database: made here, not shared with the other test files. */
+const role = `test "role" ${randomUUID()}`
+
+beforeEach(async () => {
+  database = await createTestDatabase({ empty: true })
+  owner = database.connect()
+  return () => database.drop()
+})
+
+afterAll(async () => {
+  const last = await createTestDatabase({ empty: true })
+  const sql = last.connect()
+  await sql`drop role if exists ${sql(role)}`
+  await last.drop()
+})
+
+const none = new Map<string, string>()
+const project = await readMigrations()
+const names = project.map(({ name }) => name).toSorted()
+
+const findApplied = async () =>
+  (await owner<{ name: string }[]>`select name from migration.applied order by name`).map(({ name }) => name)
+
+/** The schema as text, to be compared. */
+const describeSchema = async (sql: postgres.Sql) => [
+  await sql`
+    select table_schema, table_name, column_name, data_type, collation_name, is_nullable, column_default
+    from information_schema.columns where table_schema in ('verification', 'wallet', 'operations') order by 1, 2, 3`,
+  await sql`
+    select conrelid::regclass::text as table, pg_get_constraintdef(oid) as definition from pg_constraint
+    where connamespace::regnamespace::text in ('verification', 'wallet', 'operations') order by 1, 2`,
+]
+
+test('an empty database gets everything, in the order of the names, and nothing the second time', async () => {
+  expect(await migrate(owner, project.toReversed(), none)).toEqual({ applied: names, version: names.length })
+  expect(await findApplied()).toEqual(names)
+  expect(await migrate(owner, project, none)).toEqual({ applied: [], version: names.length })
+})
+
+test('the template of the tests is what the migrations make', async () => {
+  await migrate(owner, project, none)
+  const copy = await createTestDatabase()
+  try {
+    const [columns, constraints] = await describeSchema(owner)
+    expect(columns?.length).toBeGreaterThan(50)
+    expect(await describeSchema(copy.connect())).toEqual([columns, constraints])
+  } finally {
+    await copy.drop()
+  }
+})
+
+test('of deploys at once the first applies, the others wait for it and find nothing to do', async () => {
+  const connections = Array.from({ length: 5 }, () => database.connect())
+  const results = await Promise.all(connections.map((sql) => migrate(sql, project, none)))
+  expect(results.map(({ applied }) => applied).filter(({ length }) => length > 0)).toEqual([names])
+  expect(new Set(results.map(({ version }) => version))).toEqual(new Set([names.length]))
+  expect(await findApplied()).toEqual(names)
+})
+
+const first: Migration = { name: '0001-first.sql', sql: 'create table one (id integer); create table two (id integer)' }
+const second: Migration = { name: '0002-second.sql', sql: 'alter table one add column name text' }
+
+test('a new file is applied to what is there', async () => {
+  await migrate(owner, [first], none)
+  await owner`insert into one values (1)`
+  expect(await migrate(owner, [second, first], none)).toEqual({ applied: [second.name], version: 2 })
+  expect(await owner`select * from one`).toEqual([{ id: 1, name: null }])
+})
+
+test('a file that changed after it was applied, is gone, or was put in between, is refused, and nothing is applied', async () => {
+  await migrate(owner, [first, second], none)
+  const third: Migration = { name: '0003-third.sql', sql: 'create table three ()' }
+  const refused: [readonly Migration[], string][] = [
+    [[{ ...first, sql: `${first.sql} ` }, second, third], 'expected migration 0001-first.sql unchanged'],
+    [[first], 'expected migration 0002-second.sql unchanged, since it is applied; got none'],
+    [[second, third], 'got 0002-second.sql'],
+    [[first, { ...third, name: '0001-then.sql' }, second], 'got 0001-then.sql'],
+  ]
+  for (const [files, message] of refused) {
+    const error = await catchError(() => migrate(owner, files, none))
+    expect(error).toBeInstanceOf(IntegrityError)
+    expect(error.message).toContain(message)
+  }
+  expect(await findApplied()).toEqual([first.name, second.name])
+  expect(await migrate(owner, [first, second, third], none)).toMatchObject({ applied: [third.name] })
+})
+
+test('a file that fails leaves nothing of its deploy, and is applied when it is mended', async () => {
+  const broken: Migration = { ...second, sql: 'create table three (); alter table nothing add column name text' }
+  expect(await catchError(() => migrate(owner, [first, broken], none))).toMatchObject({ code: '42P01' })
+  expect(await owner`select from pg_tables where schemaname in ('public', 'migration')`).toHaveLength(0)
+  expect(await migrate(owner, [first, second], none)).toMatchObject({ applied: [first.name, second.name] })
+})
+
+test('a role signs in with the password that was set last, whatever is in it', async () => {
+  await owner`create role ${owner(role)} login`
+  const signIn = async (password: string) => {
+    const url = Object.assign(new URL(database.toUrl()), { username: encodeURIComponent(role), password })
+    const sql = connectTo(url.href)
+    try {
+      return (await sql<[{ name: string }]>`select current_user as name`)[0].name
+    } finally {
+      await sql.end()
+    }
+  }
+  for (const password of ['plain', `it's a "quoted" \\ $$ one; drop role x --`, 'x'.repeat(200)]) {
+    await migrate(owner, [first], new Map([[role, password]]))
+    expect(await signIn(encodeURIComponent(password))).toBe(role)
+    expect(await catchError(() => signIn('other'))).toMatchObject({ code: '28P01' })
+  }
+  const [{ hash }] = await owner<[{ hash: string }]>`select rolpassword as hash from pg_authid where rolname = ${role}`
+  expect(hash).toMatch(/^SCRAM-SHA-256\$/)
+})
+
+test('a password for a role that is none is refused, without showing it', async () => {
+  const error = await catchError(() => migrate(owner, [first], new Map([['nobody at all', 'secret']])))
+  expect(error).toMatchObject({ code: '42704' })
+  expect(JSON.stringify([error, error.message])).not.toContain('secret')
+  expect(await owner`select from pg_tables where schemaname = 'public'`).toHaveLength(0)
+})
+
+test('the handler reads, applies and says what it did', async () => {
+  const log = createMemoryLog()
+  const url = new URL(database.toUrl())
+  const open = (port: number) =>
+    createDatabase({
+      host: url.hostname,
+      port,
+      name: database.name,
+      applicationName: 'migrate',
+      deadline: 60_000,
+      readCredentials: async () => ({ username: url.username, password: url.password }),
+    })
+  const dependencies = { log, readMigrations: async () => [first], readPasswords: async () => none }
+  const current = open(Number(url.port))
+  expect(await createHandler({ ...dependencies, database: current })()).toEqual({ applied: [first.name], version: 1 })
+  expect(log.lines).toEqual([{ level: 'info', message: 'schema is current', fields: { count: 1, version: 1 } }])
+  await current.close()
+  await expect(createHandler({ ...dependencies, database: open(1) })()).rejects.toThrow(UnavailableError)
+})

@@ -1,0 +1,268 @@
+// Least privilege in Postgres: each function's role can do what its function does, and nothing else at all.
+import { randomUUID } from 'node:crypto'
+import type postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lockWaiting, markReleased } from '../../functions/announce/waiting.ts'
+import { runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
+import { inTransaction, type Sql } from '../../shared/database.ts'
+import { findHeartbeats, writeHeartbeat } from '../../shared/heartbeats.ts'
+import {
+  beginInspection,
+  commitVerdict,
+  findVerification,
+  lockUnannouncedVerifications,
+  markVerificationsAnnounced,
+  registerUpload,
+} from '../../shared/verifications.ts'
+import { findWallet, findWallets, lockUnannouncedWallets, markWalletsAnnounced } from '../../shared/wallets.ts'
+import { createTestDatabase, type FunctionRole, functionRoles, type TestDatabase } from '../support/database.ts'
+import { makeVerification, makeWallet, noon } from '../support/fakes.ts'
+import { issue, keyring, makeKafkaRecord, makeVerifiedRecord } from '../support/wallet-records.ts'
+
+let database: TestDatabase
+let owner: postgres.Sql
+const connections = new Map<FunctionRole, postgres.Sql>()
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  owner = database.connect()
+  for (const role of functionRoles) connections.set(role, database.connect(role))
+  await issue(database.open('app_wallet'), [makeVerifiedRecord('user-1', 'tron')])
+})
+
+afterAll(() => database.drop())
+
+function connectionOf(role: FunctionRole): postgres.Sql {
+  const sql = connections.get(role)
+  if (!sql) throw new Error(`expected a connection as ${role}`)
+  return sql
+}
+
+/** Whether the server lets that role do it; what it refuses for any other reason fails the test. */
+async function isAllowed(role: FunctionRole, work: (sql: Sql) => Promise<unknown>): Promise<boolean> {
+  const undo = new Error('undo')
+  try {
+    await inTransaction(connectionOf(role), async (tx) => {
+      await work(tx)
+      throw undo
+    })
+  } catch (error) {
+    if (error === undo) return true
+    // Insufficient privilege (PostgreSQL, appendix A).
+    if (error instanceof Error && 'code' in error && error.code === '42501') return false
+    throw error
+  }
+  throw new Error('expected the transaction to be undone')
+}
+
+async function findAllowed(work: (sql: Sql) => Promise<unknown>): Promise<readonly string[]> {
+  const allowed: string[] = []
+  for (const role of functionRoles) if (await isAllowed(role, work)) allowed.push(role.replace('app_', ''))
+  return allowed
+}
+
+const record = makeVerifiedRecord('user-2', 'tron')
+
+/** Everything that any function runs, and the roles that may: the function's own, and where a grant suffices by itself. */
+const repository: readonly [name: string, work: (sql: Sql) => Promise<unknown>, roles: readonly string[]][] = [
+  [
+    'registerUpload',
+    (sql) =>
+      registerUpload(sql, {
+        id: randomUUID(),
+        userId: 'user-1',
+        network: 'tron',
+        addressType: 'base58check',
+        documentSha256: Buffer.alloc(32),
+        requestId: 'request-1',
+        now: noon,
+      }),
+    ['intake'],
+  ],
+  ['findVerification', (sql) => findVerification(sql, randomUUID()), ['intake', 'verification', 'announce', 'read']],
+  // Intake opens a row again, so that it may set a status; which one, the row's own rules say.
+  ['beginInspection', (sql) => beginInspection(sql, randomUUID(), 1), ['intake', 'verification']],
+  [
+    'commitVerdict',
+    (sql) => commitVerdict(sql, makeVerification().id, 1, { status: 'verified', at: noon }),
+    ['verification'],
+  ],
+  [
+    'markVerificationsAnnounced',
+    (sql) => markVerificationsAnnounced(sql, [randomUUID()], noon),
+    ['verification', 'announce'],
+  ],
+  [
+    'lockUnannouncedVerifications',
+    (sql) => lockUnannouncedVerifications(sql, noon, 1),
+    ['intake', 'verification', 'announce'],
+  ],
+  ['findWallets', (sql) => findWallets(sql, 'user-1'), ['wallet', 'announce', 'read']],
+  ['findWallet', (sql) => findWallet(sql, 'user-1', 'tron', 'base58check'), ['wallet', 'announce', 'read']],
+  ['lockUnannouncedWallets', (sql) => lockUnannouncedWallets(sql, 1), ['announce']],
+  ['markWalletsAnnounced', (sql) => markWalletsAnnounced(sql, [makeWallet()], noon), ['announce']],
+  ['lockWaiting', (sql) => lockWaiting(sql, { rootExists: true, now: noon, limit: 1 }), ['announce']],
+  [
+    'markReleased',
+    (sql) =>
+      markReleased(
+        sql,
+        [{ topic: 't', partition: 0, offset: '0', recordedAt: noon, key: null, value: Buffer.from(''), headers: {} }],
+        noon,
+      ),
+    ['announce'],
+  ],
+  [
+    'allocateAccounts and insertWallets',
+    (sql) =>
+      runWalletTransaction(sql, async (tables) => {
+        const accountIndex = (await tables.allocateAccounts(['user-2'], 1, noon)).get('user-2') ?? -1
+        const { path, address, publicKey, accountXpub } = keyring.derive('tron', 'base58check', accountIndex)
+        await tables.insertWallets([
+          {
+            ...{ userId: 'user-2', network: 'tron', addressType: 'base58check', keyringId: 1, accountIndex },
+            ...{ derivationPath: path, address, publicKey, accountXpub, sourceEventId: randomUUID() },
+            ...{ sourceTopic: 't', sourcePartition: 0, sourceOffset: 0, requestId: 'request-1', createdAt: noon },
+          },
+        ])
+      }),
+    ['wallet'],
+  ],
+  [
+    'quarantine',
+    (sql) =>
+      runWalletTransaction(sql, (tables) =>
+        tables.quarantine([{ record: makeKafkaRecord({ value: 'x' }), reason: 'x' }], noon),
+      ),
+    ['wallet'],
+  ],
+  ['park', (sql) => runWalletTransaction(sql, (tables) => tables.park([record], 'no_root', noon)), ['wallet']],
+  ['findHeartbeats', findHeartbeats, ['intake', 'verification', 'wallet', 'announce', 'read']],
+  [
+    'writeHeartbeat',
+    (sql) => writeHeartbeat(sql, { part: 'kafka', status: 'ok', seenAt: noon }),
+    ['intake', 'verification', 'wallet', 'announce'],
+  ],
+]
+
+describe('what the functions run', () => {
+  for (const [name, work, roles] of repository) {
+    test(`${name}: ${roles.join(', ')}`, async () => {
+      expect(await findAllowed(work)).toEqual(roles)
+    })
+  }
+})
+
+type Rights = { select?: true; insert?: string; update?: string; delete?: true; truncate?: true }
+
+/** Columns by name, `*` for all of them. What is not here is refused. */
+const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Rights>>>> = {
+  app_intake: {
+    'verification.verifications': {
+      select: true,
+      insert: 'address_type created_at document_sha256 id network request_id user_id',
+      update: 'attempt reasons request_id status',
+    },
+    'operations.heartbeats': { select: true, insert: '*', update: '*' },
+  },
+  app_verification: {
+    'verification.verifications': { select: true, update: 'announced_at reasons status verified_at' },
+    'operations.heartbeats': { select: true, insert: '*', update: '*' },
+  },
+  app_wallet: {
+    'wallet.accounts': { select: true, insert: '*' },
+    'wallet.wallets': { select: true, insert: '*' },
+    'wallet.quarantine': { insert: '*' },
+    'wallet.waiting': { insert: '*' },
+    'operations.heartbeats': { select: true, insert: '*', update: '*' },
+  },
+  app_announce: {
+    'verification.verifications': { select: true, update: 'announced_at' },
+    'wallet.wallets': { select: true, update: 'announced_at' },
+    'wallet.waiting': { select: true, update: 'released_at' },
+    'operations.heartbeats': { select: true, insert: '*', update: '*' },
+  },
+  app_read: {
+    'verification.verifications': { select: true },
+    'wallet.wallets': { select: true },
+    'operations.heartbeats': { select: true },
+  },
+}
+
+describe('what each role may do to each table, column by column', () => {
+  for (const role of functionRoles) {
+    test(role, async () => {
+      const columns = await owner<{ table: string; column: string }[]>`
+        select table_schema || '.' || table_name as table, quote_ident(column_name) as column
+        from information_schema.columns
+        where table_schema not in ('pg_catalog', 'information_schema') order by 1, 2`
+      const can = (statement: string) => isAllowed(role, (sql) => sql.unsafe(statement))
+      const rights: Record<string, Rights> = {}
+      for (const [table, ofTable] of Map.groupBy(columns, (row) => row.table)) {
+        const names = ofTable.map(({ column }) => column)
+        const filter = async (toStatement: (column: string) => string) => {
+          const allowed: string[] = []
+          for (const name of names) if (await can(toStatement(name))) allowed.push(name)
+          return allowed.length === names.length ? '*' : allowed.join(' ')
+        }
+        const insert = await filter((name) => `insert into ${table} (${name}) select ${name} from ${table} where false`)
+        const blind = await filter((name) => `insert into ${table} (${name}) select null where false`)
+        const update = await filter((name) => `update ${table} set ${name} = null where false`)
+        const found: Rights = {
+          ...((await can(`select * from ${table} limit 0`)) ? { select: true } : {}),
+          ...(insert || blind ? { insert: insert || blind } : {}),
+          ...(update ? { update } : {}),
+          ...((await can(`delete from ${table} where false`)) ? { delete: true } : {}),
+          ...((await can(`truncate ${table} cascade`)) ? { truncate: true } : {}),
+        }
+        if (Object.keys(found).length > 0) rights[table] = found
+      }
+      expect(rights).toEqual(expectedRights[role])
+    })
+  }
+})
+
+describe('what else a role could try', () => {
+  const attempts: readonly [statement: string, roles: readonly string[]][] = [
+    [`select nextval('wallet.account_index')`, ['wallet']],
+    [`select setval('wallet.account_index', 1)`, []],
+    ['select last_value from wallet.account_index', []],
+    ['alter sequence wallet.account_index restart', []],
+    ['alter table wallet.wallets disable trigger all', []],
+    ['drop trigger refuse_change on wallet.wallets', []],
+    ['drop table operations.heartbeats', []],
+    ['create table public.mine ()', []],
+    ['create table wallet.mine ()', []],
+    ['create table verification.mine ()', []],
+    ['create schema mine', []],
+    ['create function operations.mine() returns integer language sql as $$ select 1 $$', []],
+    [`set session_replication_role = 'replica'`, []],
+    ['set role postgres', []],
+    ['create role mine', []],
+    ['alter role app_wallet superuser', []],
+    ['select rolpassword from pg_authid', []],
+    ['select name from migration.applied', []],
+    [`select pg_read_file('postgresql.conf')`, []],
+    [`copy (select 1) to program 'true'`, []],
+    ['lock table wallet.wallets in access exclusive mode', []],
+    ['grant select on wallet.wallets to public', []],
+  ]
+  for (const [statement, roles] of attempts) {
+    test(`${statement}: ${roles.join(', ') || 'nobody'}`, async () => {
+      expect(await findAllowed((sql) => sql.unsafe(statement))).toEqual(roles)
+    })
+  }
+
+  test('no role is another, or has an attribute that lifts it above its grants', async () => {
+    for (const role of functionRoles) {
+      for (const other of functionRoles.filter((name) => name !== role)) {
+        expect(await isAllowed(role, (sql) => sql.unsafe(`set role ${other}`)), `${role} as ${other}`).toBe(false)
+      }
+    }
+    const attributes = await owner`
+      select rolname from pg_roles where rolname like 'app\\_%' and
+        (rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls or not rolcanlogin)`
+    expect(attributes).toEqual([])
+    expect(await owner`select from pg_roles where rolname like 'app\\_%'`).toHaveLength(functionRoles.length)
+  })
+})
