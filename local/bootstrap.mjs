@@ -25,14 +25,15 @@ async function main([name, ...rest]) {
     process.exitCode = name === 'reset' ? await reset(root, rest) : clean(root)
     return
   }
-  if (!Object.hasOwn(targets, name ?? '')) {
-    const names = [...Object.keys(targets), 'reset', 'clean'].join('|')
+  if (name !== 'install' && !Object.hasOwn(targets, name ?? '')) {
+    const names = [...Object.keys(targets), 'install', 'reset', 'clean'].join('|')
     fail(`usage: node local/bootstrap.mjs ${names} [arguments]; got "${name ?? ''}"`)
   }
   const missing = findMissingTools()
   if (missing.length > 0) fail(`Missing on this machine:\n\n${missing.join('\n\n')}\n`)
   await installNodeModules()
   const node = findPinnedNode()
+  if (name === 'install') return
   const { program, folder } = targets[name]
   process.exitCode = await run(node, [...program, ...rest], folder)
 }
