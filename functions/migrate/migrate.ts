@@ -1,5 +1,5 @@
 // Brings a database to the newest schema: numbered SQL files, in order, each in one transaction, under one lock.
-import { createHash } from 'node:crypto'
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { inTransaction, type Sql } from '../../shared/database.ts'
 import { IntegrityError } from '../../shared/errors.ts'
 
@@ -12,6 +12,20 @@ export type MigrateResult = { readonly applied: readonly string[]; readonly vers
 const lockKey = 7_249_203_001
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
+/**
+ * What Postgres keeps of a password (SCRAM-SHA-256, RFC 5803; salt and keys in base64). Made here, since a server logs
+ * statements: the password itself never is in one.
+ */
+function toVerifier(password: string): string {
+  const salt = randomBytes(16)
+  const iterations = 4096
+  const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256')
+  const sign = (text: string) => createHmac('sha256', salted).update(text).digest()
+  const storedKey = createHash('sha256').update(sign('Client Key')).digest()
+  const [salt64, stored64, server64] = [salt, storedKey, sign('Server Key')].map((bytes) => bytes.toString('base64'))
+  return `SCRAM-SHA-256$${iterations}:${salt64}$${stored64}:${server64}`
+}
 
 /**
  * Applies what was not applied yet and sets the passwords of the functions' roles. Safe to run at any time, also by
@@ -53,9 +67,9 @@ export async function migrate(
       await tx`insert into migration.applied (name, sha256) values (${file.name}, ${sha256(file.sql)})`
     }
     for (const [role, password] of passwords) {
-      // A role's password takes no parameter: format() quotes it, in the server.
+      // `alter role` takes no parameter: format() quotes, in the server.
       const [statement] = await tx<[{ text: string }]>`
-        select format('alter role %I password %L', ${role}::text, ${password}::text) as text`
+        select format('alter role %I password %L', ${role}::text, ${toVerifier(password)}::text) as text`
       await tx.unsafe(statement.text)
     }
     return { applied: pending.map((file) => file.name), version: ordered.length }

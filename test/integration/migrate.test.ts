@@ -1,6 +1,6 @@
 // Migrations on a real server: applied once, in order, by whoever comes first; and the passwords of the roles.
 import { randomUUID } from 'node:crypto'
-import type postgres from 'postgres'
+import postgres from 'postgres'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { createHandler } from '../../functions/migrate/handler.ts'
 import { type Migration, migrate } from '../../functions/migrate/migrate.ts'
@@ -126,9 +126,19 @@ test('a role signs in with the password that was set last, whatever is in it', a
 })
 
 test('a password for a role that is none is refused, without showing it', async () => {
-  const error = await catchError(() => migrate(owner, [first], new Map([['nobody at all', 'secret']])))
+  const statements: string[] = []
+  const watched = postgres(database.toUrl(), {
+    max: 1,
+    onnotice: () => {},
+    debug: (_connection, query, parameters) => statements.push(`${query} ${JSON.stringify(parameters)}`),
+  })
+  const error = await catchError(() => migrate(watched, [first], new Map([['nobody at all', 'secret']])))
+  await watched.end()
   expect(error).toMatchObject({ code: '42704' })
   expect(JSON.stringify([error, error.message])).not.toContain('secret')
+  // A server may log what it is sent.
+  expect(statements.join()).toContain('alter role "nobody at all" password')
+  expect(statements.join()).not.toContain('secret')
   expect(await owner`select from pg_tables where schemaname = 'public'`).toHaveLength(0)
 })
 

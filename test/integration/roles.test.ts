@@ -245,7 +245,6 @@ describe('what else a role could try', () => {
     [`select pg_read_file('postgresql.conf')`, []],
     [`copy (select 1) to program 'true'`, []],
     ['lock table wallet.wallets in access exclusive mode', []],
-    ['grant select on wallet.wallets to public', []],
   ]
   for (const [statement, roles] of attempts) {
     test(`${statement}: ${roles.join(', ') || 'nobody'}`, async () => {

@@ -1,5 +1,6 @@
 // The language of the system: nouns, events byte by byte, errors, environments.
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
@@ -191,6 +192,16 @@ describe('a request id', () => {
 })
 
 describe('errors', () => {
+  it('every code that a client may get stands in the README', async () => {
+    const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
+    const sources = ['intake/handler', 'intake/receive-document', 'read/handler', '../shared/http']
+    const code = (await Promise.all(sources.map((name) => read(`functions/${name}.ts`)))).join('\n')
+    const codes = [...code.matchAll(/(?:RequestError|problem)\(\s*\d{3},\s*'(\w+)'/g)].map(([, name]) => name)
+    expect(codes).toEqual(expect.arrayContaining(['malformed_body', 'invalid_field', 'unavailable', 'internal']))
+    const readme = await read('README.md')
+    expect(codes.filter((name) => !readme.includes(`\`${name}\``))).toEqual([])
+  })
+
   it('answer whose fault it is and whether a retry is worth it', () => {
     const cause = new Error('cause')
     const issues = [{ path: 'user_id', message: 'expected one' }]
