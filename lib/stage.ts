@@ -180,7 +180,9 @@ function localStage(settings: Settings): Stage {
       consumerGroupId: 'wallet',
       batchSize: 100,
       maximumBatchingWindowSeconds: 0,
-      maximumRetryAttempts: 5,
+      // With the pauses between them about half an hour: an outage of Postgres or KMS shorter than that dead-letters
+      // nothing. The price: a record that crashes the function each time delays its partition for as long.
+      maximumRetryAttempts: 240,
       maximumRecordAgeSeconds: 24 * 3600,
       bisectBatchOnFunctionError: true,
       maximumConcurrency: Math.min(settings.maxConcurrentGenerations, userVerified.partitions),

@@ -1,5 +1,6 @@
 // Wires the announce function: environment, Postgres, Kafka, and a look at whether the vault holds a root.
 import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createPublisher } from '../../shared/kafka.ts'
@@ -11,7 +12,7 @@ import { announceEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 
 const environment = parseEnvironment(announceEnvironment, process.env)
-const secrets = new SecretsManagerClient({})
+const secrets = new SecretsManagerClient(quickCalls)
 const database = openDatabase(secrets, environment, { applicationName: 'announce', deadline: 30_000 })
 const now = () => new Date()
 const publisher = createPublisher({

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
@@ -13,7 +14,10 @@ import { intakeEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 
 const environment = parseEnvironment(intakeEnvironment, process.env)
-const database = openDatabase(new SecretsManagerClient({}), environment, { applicationName: 'intake', deadline: 8000 })
+const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
+  applicationName: 'intake',
+  deadline: 8000,
+})
 const s3 = new S3Client({ maxAttempts: 2, requestHandler: { connectionTimeout: 2000, requestTimeout: 4000 } })
 const now = () => new Date()
 const beat = createBeat('documents', {

@@ -1,6 +1,7 @@
 // Wires the migrate function: environment, secrets, the SQL files beside the bundle.
 import { readdir, readFile } from 'node:fs/promises'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseCredentials } from '../../shared/database.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createLog } from '../../shared/log.ts'
@@ -9,7 +10,7 @@ import { migrateEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 
 const environment = parseEnvironment(migrateEnvironment, process.env)
-const secrets = new SecretsManagerClient({})
+const secrets = new SecretsManagerClient(quickCalls)
 const migrationsFolder = new URL('./migrations/', import.meta.url)
 
 export const handler = createHandler({

@@ -1,6 +1,7 @@
 // Wires the provision function: environment, KMS, the vault's secret.
 import { KMSClient } from '@aws-sdk/client-kms'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createLog } from '../../shared/log.ts'
 import { provisionEnvironment } from './environment.ts'
@@ -12,7 +13,7 @@ const environment = parseEnvironment(provisionEnvironment, process.env)
 export const handler = createHandler({
   log: createLog('provision'),
   ...createVaultPorts(
-    { kms: new KMSClient({}), secrets: new SecretsManagerClient({}) },
+    { kms: new KMSClient(quickCalls), secrets: new SecretsManagerClient(quickCalls) },
     { stage: environment.STAGE, secretArn: environment.VAULT_SECRET_ARN, keyArn: environment.VAULT_KEY_ARN },
   ),
 })

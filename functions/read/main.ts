@@ -1,6 +1,7 @@
 // Wires the read function: environment and Postgres, under a role that can only read.
 import { randomUUID } from 'node:crypto'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { findHeartbeats } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
@@ -11,7 +12,10 @@ import { readEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 
 const environment = parseEnvironment(readEnvironment, process.env)
-const database = openDatabase(new SecretsManagerClient({}), environment, { applicationName: 'read', deadline: 5000 })
+const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
+  applicationName: 'read',
+  deadline: 5000,
+})
 
 export const handler = createHandler({
   log: createLog('read'),

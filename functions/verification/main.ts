@@ -1,6 +1,7 @@
 // Wires the verification function: environment, Postgres, the inspect function, Kafka.
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
@@ -18,7 +19,7 @@ import { createHandler } from './handler.ts'
 import { readInspectResult } from './inspect-result.ts'
 
 const environment = parseEnvironment(verificationEnvironment, process.env)
-const database = openDatabase(new SecretsManagerClient({}), environment, {
+const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
   applicationName: 'verification',
   deadline: 8000,
 })

@@ -2,6 +2,7 @@
 import { KMSClient } from '@aws-sdk/client-kms'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
@@ -13,9 +14,9 @@ import { createVaultPorts } from './vault-ports.ts'
 import { runWalletTransaction } from './wallet-tables.ts'
 
 const environment = parseEnvironment(walletEnvironment, process.env)
-const secrets = new SecretsManagerClient({})
-const kms = new KMSClient({})
-const lambda = new LambdaClient({ maxAttempts: 2, requestHandler: { connectionTimeout: 1000, requestTimeout: 3000 } })
+const secrets = new SecretsManagerClient(quickCalls)
+const kms = new KMSClient(quickCalls)
+const lambda = new LambdaClient(quickCalls)
 const database = openDatabase(secrets, environment, { applicationName: 'wallet', deadline: 20_000 })
 const log = createLog('wallet')
 const now = () => new Date()
