@@ -1,10 +1,11 @@
 // The entry of `npm start`, `npm test` and the like: makes sure that the tools and the node modules are there, then hands
 // over to the pinned Node. Plain JavaScript without dependencies: it runs before anything is installed.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { accessSync, constants, existsSync, readFileSync, rmSync } from 'node:fs'
+import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { lock } from './file-lock.mjs'
+import { parseArgs } from 'node:util'
+import { findLockHolder, lock } from './file-lock.mjs'
 import { clean, reset } from './reset.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -29,6 +30,7 @@ async function main([name, ...rest]) {
     const names = [...Object.keys(targets), 'install', 'reset', 'clean'].join('|')
     fail(`usage: node local/bootstrap.mjs ${names} [arguments]; got "${name ?? ''}"`)
   }
+  if (name === 'start') forgetReadiness(rest)
   const missing = findMissingTools()
   if (missing.length > 0) fail(`Missing on this machine:\n\n${missing.join('\n\n')}\n`)
   await installNodeModules()
@@ -36,6 +38,13 @@ async function main([name, ...rest]) {
   if (name === 'install') return
   const { program, folder } = targets[name]
   process.exitCode = await run(node, [...program, ...rest], folder)
+}
+
+/** After a `kill -9` the last start still looks ready: that ends here, before anything that takes time. */
+function forgetReadiness(flags) {
+  const { values } = parseArgs({ args: flags, options: { state: { type: 'string' } }, strict: false })
+  const folder = typeof values.state === 'string' ? resolve(values.state) : join(process.cwd(), '.local', 'state')
+  if (!findLockHolder(join(folder, 'supervisor.lock'))) rmSync(join(folder, 'stack.json'), { force: true })
 }
 
 function fail(message) {

@@ -208,7 +208,7 @@ export async function startWalletTrigger(options: WalletTriggerOptions): Promise
           const assignment = assignments.get(batch.partition)
           const last = batch.messages.at(-1)
           if (assignment === undefined || last === undefined) return
-          assignment.queue.push(...batch.messages.map((message) => encodeRecord(readMessage(batch, message))))
+          for (const message of batch.messages) assignment.queue.push(encodeRecord(readMessage(batch, message)))
           resolveOffset(last.offset)
           if (isFull(assignment.queue)) consumer.pause([{ topic, partitions: [batch.partition] }])
           assignment.arrivals.emit('records')

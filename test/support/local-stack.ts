@@ -38,21 +38,31 @@ export function runStart(flags: readonly string[], environment: Readonly<Record<
 }
 
 /** Waits until the stack in that folder is ready; fails when its process ends before. */
-export async function waitUntilStackIsReady(process: StackProcess, state: string): Promise<StackDescription> {
+export async function waitUntilStackIsReady(start: StackProcess, state: string): Promise<StackDescription> {
   const path = join(state, 'stack.json')
   for (;;) {
-    if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as StackDescription
-    if (process.child.exitCode !== null || process.child.signalCode !== null) {
-      throw new Error(`expected the local stack to become ready; it ended:\n${process.output().slice(-4000)}`)
+    // After a kill -9 the description of the start before stands there until this one removes it.
+    const stack = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as StackDescription) : undefined
+    if (stack && isAlive(stack.pid)) return stack
+    if (start.child.exitCode !== null || start.child.signalCode !== null) {
+      throw new Error(`expected the local stack to become ready; it ended:\n${start.output().slice(-4000)}`)
     }
     await wait(200)
   }
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 /** Asks the stack to stop, as Ctrl-C does, and waits for its end. */
-export async function stopStack(process: StackProcess): Promise<number | null> {
-  if (process.child.exitCode === null && process.child.signalCode === null) process.child.kill('SIGINT')
-  return await process.exited
+export async function stopStack(start: StackProcess): Promise<number | null> {
+  if (start.child.exitCode === null && start.child.signalCode === null) start.child.kill('SIGINT')
+  return await start.exited
 }
 
 export type Answer = {
