@@ -1,7 +1,7 @@
 // The entry of `npm start`, `npm test` and the like: makes sure that the tools and the node modules are there, then hands
 // over to the pinned Node. Plain JavaScript without dependencies: it runs before anything is installed.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, readFileSync, rmSync } from 'node:fs'
+import { accessSync, constants as fileConstants, existsSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -108,7 +108,7 @@ function isAtLeast(version, major, minor) {
 function isOnPath(program) {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {
     try {
-      accessSync(join(folder, program), constants.X_OK)
+      accessSync(join(folder, program), fileConstants.X_OK)
       return true
     } catch {
       return false
@@ -199,7 +199,7 @@ function run(program, programArguments, folder) {
     })
     child.on('exit', (status, signal) => {
       if (signal !== null) console.error(`stopped by ${signal}`)
-      resolve(status ?? 1)
+      resolve(status ?? 128 + (constants.signals[signal] ?? 0))
     })
   })
 }

@@ -134,8 +134,8 @@ async function withDatabase<Result>(
     if (cause instanceof LocalError) throw cause
     const { hostname, port, pathname } = new URL(databaseUrl)
     const address = `${hostname}:${port || 5432}${pathname}`
-    const advice = 'Its user must be a superuser, or may create roles and schemas.'
-    throw new LocalError(`the database ${address} cannot be used: ${describe(cause)}. ${advice}`, { cause })
+    const expected = 'expected a PostgreSQL that runs there, and a user who may create roles and schemas'
+    throw new LocalError(`the database ${address} cannot be used (${describe(cause)}): ${expected}`, { cause })
   } finally {
     await sql.end({ timeout: 1 })
   }

@@ -26,6 +26,8 @@ afterAll(async () => {
 })
 
 async function start(flags: readonly string[] = []): Promise<StackDescription> {
+  // What a killed start left; else it might be read before this one has removed it.
+  rmSync(join(state, 'stack.json'), { force: true })
   running = runStart(['--state', state, '--port', '0', ...flags], { VERIFICATION_DELAY_SECONDS: '0' })
   return await waitUntilStackIsReady(running, state)
 }

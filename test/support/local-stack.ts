@@ -41,21 +41,11 @@ export function runStart(flags: readonly string[], environment: Readonly<Record<
 export async function waitUntilStackIsReady(start: StackProcess, state: string): Promise<StackDescription> {
   const path = join(state, 'stack.json')
   for (;;) {
-    // After a kill -9 the description of the start before stands there until this one removes it.
-    const stack = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as StackDescription) : undefined
-    if (stack && isAlive(stack.pid)) return stack
+    if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as StackDescription
     if (start.child.exitCode !== null || start.child.signalCode !== null) {
       throw new Error(`expected the local stack to become ready; it ended:\n${start.output().slice(-4000)}`)
     }
     await wait(200)
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
   }
 }
 
