@@ -1,7 +1,7 @@
 // The entry of `npm start`, `npm test` and the like: makes sure that the tools and the node modules are there, then hands
 // over to the pinned Node. Plain JavaScript without dependencies: it runs before anything is installed.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { accessSync, constants as fileConstants, existsSync, readFileSync, rmSync } from 'node:fs'
+import { accessSync, existsSync, constants as fileConstants, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'

@@ -262,12 +262,21 @@ test('a server that takes the connection and says nothing is an outage at the de
 
 test('one piece of work that fails takes along what shares its connection, and no newer one', async () => {
   const database = open()
+  const elsewhere = Promise.withResolvers<void>()
+  const late = expectUnavailable(() =>
+    database.run(async (sql) => {
+      await elsewhere.promise
+      return await findPid(sql)
+    }),
+  )
   const sleep = () => expectUnavailable(() => database.run((sql) => sql`select pg_sleep(60)`))
   const both = Promise.all([sleep(), sleep()])
   await expect.poll(findSleepers).toHaveLength(1)
   for (const { pid } of await findSleepers()) await terminate(pid)
   await both
   const pid = await database.run(findPid)
+  elsewhere.resolve()
+  await late
   expect(await database.run(findPid)).toBe(pid)
 })
 

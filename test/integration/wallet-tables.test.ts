@@ -252,6 +252,9 @@ test('an issued row refuses every change, to the function by its grants and to t
     expect(await catchError(() => asFunction.unsafe(statement)), statement).toMatchObject({ code: '42501' })
   }
   expect(await everything()).toEqual(before)
+  // With cascade both tables are emptied; each refuses by itself.
+  const both = await catchError(() => owner`truncate wallet.accounts cascade`)
+  expect(both.message).toBe('wallet.accounts holds what was issued: truncate is refused')
 })
 
 test('that a wallet was announced is noted once', async () => {
