@@ -146,7 +146,8 @@ async function withAdmin<Result>(servers: readonly string[], work: (admin: Admin
     clientId: 'local-supervisor',
     logLevel: logLevel.NOTHING,
     connectionTimeout: 1000,
-    retry: { retries: 3, initialRetryTime: 50 },
+    // A topic's leader may be told a moment after the topic itself.
+    retry: { retries: 6, initialRetryTime: 50, maxRetryTime: 1000 },
   })
   const admin = kafka.admin()
   try {
