@@ -12,11 +12,13 @@ import { writeFileAtomically } from './atomic-file.ts'
 import { runChild } from './child-process.ts'
 import type { RunningEmulator } from './emulator.ts'
 import { account, credentials, type EmulatorClients, region, runFunction } from './emulator-clients.ts'
+import { LocalError } from './local-error.ts'
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url))
 const programsOfModules = join(projectFolder, 'node_modules', '.bin')
 const dataStack = 'verified-wallets-local-data'
 const serviceStack = 'verified-wallets-local-service'
+const stallMilliseconds = 180_000
 const stagingBucket = `cdk-hnb659fds-assets-${account}-${region}`
 
 const outputsSchema = z.object({
@@ -159,6 +161,10 @@ async function runCdk(
   cdkArguments: readonly string[],
   onLine?: (line: string) => void,
 ): Promise<void> {
+  // The emulator waits for the answer of a function that a template calls, also when that function has crashed.
+  const stalled = new AbortController()
+  const message = `${name} has made no progress for ${stallMilliseconds / 1000} s: see ${emulator.child.logFile} as well`
+  const stall = setTimeout(() => stalled.abort(new LocalError(message)), stallMilliseconds)
   await runChild({
     name,
     stateFolder: options.stateFolder,
@@ -182,9 +188,12 @@ async function runCdk(
       CDK_DISABLE_CLI_TELEMETRY: 'true',
       CI: 'true',
     },
-    signal: options.signal,
-    onLine,
-  })
+    signal: AbortSignal.any([options.signal, stalled.signal]),
+    onLine: (line) => {
+      stall.refresh()
+      onLine?.(line)
+    },
+  }).finally(() => clearTimeout(stall))
 }
 
 /** Nothing of the user's: a profile, a proxy or a `~/.cdk.json` of theirs may name a real account. */

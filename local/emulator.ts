@@ -1,6 +1,6 @@
 // The AWS emulator as a child process on loopback. It keeps its state in memory and writes it only while it stops in
 // order, file by file: so its folder is trusted only as a checkpoint, a copy taken after a stop that ended well.
-import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Child, describeExit, startChild, waitUntilReady } from './child-process.ts'
@@ -55,6 +55,9 @@ export async function startEmulator(options: {
   for (const path of [workingFolder, temporaryFolder, ...stale]) await rm(path, { recursive: true, force: true })
   for (const path of [workingFolder, temporaryFolder, objectFolder]) await mkdir(path, { recursive: true })
   if (checkpoint !== undefined) await cp(checkpoint, workingFolder, { recursive: true })
+  // The emulator runs its functions from there, through a script in CommonJS; a package.json of a folder above, as is
+  // this project's, would tell Node that the script is a module.
+  await writeFile(join(temporaryFolder, 'package.json'), '{ "type": "commonjs" }\n')
 
   const child = await startChild({
     name: 'emulator',

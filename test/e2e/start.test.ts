@@ -1,9 +1,9 @@
 // `npm start` as a person meets it: a fresh start to the demonstration's table, a restart, and a kill -9 of everything.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import postgres from 'postgres'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -16,7 +16,10 @@ import {
   waitUntilStackIsReady,
 } from '../support/local-stack.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'start-'))
+// In the project's folder, as the state of `npm start` is unless it is told otherwise.
+const localFolder = fileURLToPath(new URL('../../.local/', import.meta.url))
+mkdirSync(localFolder, { recursive: true })
+const folder = mkdtempSync(join(localFolder, 'start-'))
 const state = join(folder, 'state')
 let running: StackProcess | undefined
 
