@@ -103,12 +103,12 @@ async function measureEvents(count: number): Promise<void> {
       select count(*)::int as wallets, count(announced_at)::int as announced
       from wallet.wallets where request_id = ${`bench-${run}`}`
     if (row.announced === count) break
-    process.stdout.write(`\r  ${row.wallets} of ${count} wallets`)
+    if (process.stdout.isTTY) process.stdout.write(`\r  ${row.wallets} of ${count} wallets`)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
   const seconds = (performance.now() - start) / 1000
   console.log(
-    `\r${count} events from Kafka to announced wallets: ${seconds.toFixed(1)} s, ${(count / seconds).toFixed(0)} a second`,
+    `${process.stdout.isTTY ? '\r' : ''}${count} events from Kafka to announced wallets: ${seconds.toFixed(1)} s, ${(count / seconds).toFixed(0)} a second`,
   )
 }
 

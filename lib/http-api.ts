@@ -31,7 +31,7 @@ const unavailable = {
 const notFound = {
   status: 404,
   title: 'Not Found',
-  code: 'not_found',
+  code: 'route_not_found',
   detail: 'expected one of the routes of this API; got another path or method',
 }
 

@@ -256,8 +256,8 @@ describe('the API', () => {
   })
 
   test.each([
-    ['MISSING_AUTHENTICATION_TOKEN', 404, 'not_found', undefined],
-    ['RESOURCE_NOT_FOUND', 404, 'not_found', undefined],
+    ['MISSING_AUTHENTICATION_TOKEN', 404, 'route_not_found', undefined],
+    ['RESOURCE_NOT_FOUND', 404, 'route_not_found', undefined],
     ['REQUEST_TOO_LARGE', 413, 'too_large', undefined],
     ['THROTTLED', 429, 'too_many_requests', "'1'"],
     ['INTEGRATION_TIMEOUT', 503, 'unavailable', "'5'"],
