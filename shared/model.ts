@@ -8,10 +8,14 @@ export type Network = (typeof networks)[number]
 /** The address types of each network; the first is the default. */
 export const addressTypes = {
   ethereum: ['eip55'],
-  bitcoin: ['p2pkh'],
+  bitcoin: ['p2pkh', 'p2sh-p2wpkh', 'p2wpkh', 'p2tr'],
   tron: ['base58check'],
 } as const satisfies Record<Network, readonly string[]>
 export type AddressType = (typeof addressTypes)[Network][number]
+
+/** Bitcoin's networks: which one a stage issues for stands in the stage table. */
+export const bitcoinNetworks = ['mainnet', 'testnet'] as const
+export type BitcoinNetwork = (typeof bitcoinNetworks)[number]
 
 /** Whether that address type exists on that network: a type is never paired with another network. */
 export function isAddressTypeOf(network: Network, type: string): type is AddressType {
