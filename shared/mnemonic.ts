@@ -118,7 +118,10 @@ export function deriveSeed(phrase: Uint8Array): Uint8Array {
  * SHA-256("root/v1" ‖ master public key, 33 bytes ‖ chain code, 32 bytes), in hex: names a root without telling
  * anything of it, and is what checks compare. (The 32-bit master fingerprint is for people to read.)
  */
-export function commitRoot(master: HDKey): string {
+export function commitRoot(master: {
+  readonly publicKey: Uint8Array | null
+  readonly chainCode: Uint8Array | null
+}): string {
   if (!master.publicKey || !master.chainCode) throw new TypeError('expected a master node with key and chain code')
   return Buffer.from(sha256(Buffer.from('root/v1'), master.publicKey, master.chainCode)).toString('hex')
 }

@@ -6,9 +6,9 @@ import { bech32, bech32m } from '@scure/base'
 import { type AddressType, type BitcoinNetwork, isAddressTypeOf, type Network } from '../../shared/model.ts'
 import { encodeBase58Check, sha256 } from './base58.ts'
 import { hash160 } from './bip32.ts'
-import { addToPublicKey, toUncompressed } from './secp256k1.ts'
+import { addToPrivateKey, addToPublicKey, negatePrivateKey, toPublicKey, toUncompressed } from './secp256k1.ts'
 
-/** Text of a public key (compressed, 33 bytes) as an address. */
+/** The address of a public key, compressed (33 bytes); Ethereum and Tron take the form of 65 bytes as well. */
 type Encode = (publicKey: Uint8Array) => string
 
 export type AddressTypeEntry = {
@@ -17,13 +17,17 @@ export type AddressTypeEntry = {
   /** SLIP-44: hardened, the second step. */
   readonly coinType: number
   readonly encode: Encode
+  /** The form of the public key that `encode` need not convert first. */
+  readonly keyBytes: 33 | 65
+  /** The same address of the private key, where that costs less. The key stays the caller's, who wipes it. */
+  readonly encodePrivate?: Encode
 }
 
 const refusePoint = () => new RangeError('expected a public key of secp256k1; got other bytes')
 
 /** keccak256 of x ‖ y, 32 bytes each, without the leading 0x04; its last 20 bytes. */
 function toAccountHash(publicKey: Uint8Array): Uint8Array {
-  const uncompressed = toUncompressed(publicKey)
+  const uncompressed = publicKey.length === 65 ? publicKey : toUncompressed(publicKey)
   if (!uncompressed) throw refusePoint()
   return keccak_256(uncompressed.subarray(1)).subarray(-20)
 }
@@ -61,16 +65,30 @@ function toNestedScriptHash(publicKey: Uint8Array): Uint8Array {
 
 const tapTweakTag = sha256(Buffer.from('TapTweak', 'ascii'))
 
+/** The tagged hash of the internal key's x, for an output without scripts (BIP-341; BIP-86). */
+const toTapTweak = (x: Uint8Array) => sha256(Buffer.concat([tapTweakTag, tapTweakTag, x]))
+
 /**
- * The output key of a key without scripts: x of P + tagged hash(x of P) · G, where P is the point with that x and an even
- * y (BIP-341, "Constructing and spending Taproot outputs"; BIP-86). 32 bytes.
+ * The output key: x of P + tweak · G, where P is the point with the internal key's x and an even y (BIP-341,
+ * "Constructing and spending Taproot outputs"). 32 bytes.
  */
 function toTaprootOutput(publicKey: Uint8Array): Uint8Array {
   const internal = publicKey.slice()
   internal[0] = 2
-  const tweak = sha256(Buffer.concat([tapTweakTag, tapTweakTag, internal.subarray(1)]))
-  const output = addToPublicKey(internal, tweak)
+  const output = addToPublicKey(internal, toTapTweak(internal.subarray(1)))
   if (!output) throw refusePoint()
+  return output.subarray(1)
+}
+
+/** The same of the private key, negated when its y is odd: multiplying the generator costs half of adding to a point. */
+function toTaprootOutputOfPrivate(privateKey: Uint8Array): Uint8Array {
+  const publicKey = toPublicKey(privateKey)
+  const even = publicKey?.[0] === 3 ? negatePrivateKey(privateKey) : privateKey.slice()
+  const spending = publicKey && even && addToPrivateKey(even, toTapTweak(publicKey.subarray(1)))
+  const output = spending && toPublicKey(spending)
+  even?.fill(0)
+  spending?.fill(0)
+  if (!output) throw new RangeError('expected a private key of secp256k1; got other bytes')
   return output.subarray(1)
 }
 
@@ -88,18 +106,32 @@ const bitcoin = {
 function toBitcoinEntries(network: BitcoinNetwork): Partial<Record<AddressType, AddressTypeEntry>> {
   const { coinType, publicKeyHash, scriptHash, prefix } = bitcoin[network]
   return {
-    p2pkh: { purpose: 44, coinType, encode: (key) => encodeVersioned(publicKeyHash, hash160(key)) },
-    'p2sh-p2wpkh': { purpose: 49, coinType, encode: (key) => encodeVersioned(scriptHash, toNestedScriptHash(key)) },
-    p2wpkh: { purpose: 84, coinType, encode: (key) => encodeSegwit(prefix, 0, hash160(key)) },
-    p2tr: { purpose: 86, coinType, encode: (key) => encodeSegwit(prefix, 1, toTaprootOutput(key)) },
+    p2pkh: { purpose: 44, coinType, keyBytes: 33, encode: (key) => encodeVersioned(publicKeyHash, hash160(key)) },
+    'p2sh-p2wpkh': {
+      purpose: 49,
+      coinType,
+      keyBytes: 33,
+      encode: (key) => encodeVersioned(scriptHash, toNestedScriptHash(key)),
+    },
+    p2wpkh: { purpose: 84, coinType, keyBytes: 33, encode: (key) => encodeSegwit(prefix, 0, hash160(key)) },
+    p2tr: {
+      purpose: 86,
+      coinType,
+      keyBytes: 33,
+      encode: (key) => encodeSegwit(prefix, 1, toTaprootOutput(key)),
+      encodePrivate: (key) => encodeSegwit(prefix, 1, toTaprootOutputOfPrivate(key)),
+    },
   }
 }
 
-const ethereum = { eip55: { purpose: 44, coinType: 60, encode: (key: Uint8Array) => encodeEip55(toAccountHash(key)) } }
-const tron = {
+const ethereum: Partial<Record<AddressType, AddressTypeEntry>> = {
+  eip55: { purpose: 44, coinType: 60, keyBytes: 65, encode: (key: Uint8Array) => encodeEip55(toAccountHash(key)) },
+}
+const tron: Partial<Record<AddressType, AddressTypeEntry>> = {
   base58check: {
     purpose: 44,
     coinType: 195,
+    keyBytes: 65,
     encode: (key: Uint8Array) => encodeVersioned(0x41, toAccountHash(key)),
   },
 }

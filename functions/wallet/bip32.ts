@@ -21,6 +21,8 @@ export type ExtendedKey = {
   readonly privateKey: Uint8Array | undefined
 }
 
+export type PrivateExtendedKey = ExtendedKey & { readonly privateKey: Uint8Array }
+
 export type KeyErrorCode = 'invalid_seed' | 'invalid_extended_key' | 'invalid_child'
 
 /** A seed, an extended key or a child that BIP-32 knows none of. The message shows nothing of a key. */
@@ -63,7 +65,11 @@ export function hmacSha512(key: Uint8Array, data: Uint8Array): Uint8Array {
   inner.set(data, blockBytes)
   const digest = hash('sha512', inner.subarray(0, blockBytes + data.length), 'buffer')
   outer.set(digest, blockBytes)
-  const result = hash('sha512', outer, 'buffer')
+  // No Buffer: its slice shares the bytes where that of Uint8Array copies them.
+  const result = new Uint8Array(64)
+  const mac = hash('sha512', outer, 'buffer')
+  result.set(mac)
+  mac.fill(0)
   digest.fill(0)
   inner.fill(0)
   outer.fill(0)
@@ -78,7 +84,7 @@ const seedKey = Buffer.from('Bitcoin seed', 'ascii')
  * @param seed 16 to 64 bytes
  * @throws {KeyError} `invalid_seed` for another length, or when it gives no key (probability 2^-127)
  */
-export function toMasterKey(seed: Uint8Array): ExtendedKey {
+export function toMasterKey(seed: Uint8Array): PrivateExtendedKey {
   if (seed.length < 16 || seed.length > 64) {
     throw new KeyError('invalid_seed', `expected a seed of 16 to 64 bytes; got ${seed.length}`)
   }
@@ -124,7 +130,7 @@ export function digestChild(
  * @throws {KeyError} `invalid_child` when there is none: a hardened child of a public key, below depth 255, or where
  *   the standard skips the index (probability 2^-127)
  */
-export function deriveChild(parent: ExtendedKey, childNumber: number): ExtendedKey {
+export function deriveChild<Key extends ExtendedKey>(parent: Key, childNumber: number): Key {
   if (!Number.isInteger(childNumber) || childNumber < 0 || childNumber > 0xffff_ffff) {
     throw new KeyError('invalid_child', `expected a child number from 0 to 2^32-1; got ${childNumber}`)
   }
@@ -134,7 +140,7 @@ export function deriveChild(parent: ExtendedKey, childNumber: number): ExtendedK
 }
 
 /** The child that I, 64 bytes, makes of its parent. Wipes I. */
-export function toChild(parent: ExtendedKey, childNumber: number, digest: Uint8Array): ExtendedKey {
+export function toChild<Key extends ExtendedKey>(parent: Key, childNumber: number, digest: Uint8Array): Key {
   const left = digest.subarray(0, 32)
   const privateKey = parent.privateKey && addToPrivateKey(parent.privateKey, left)
   const publicKey = parent.privateKey ? privateKey && toPublicKey(privateKey) : addToPublicKey(parent.publicKey, left)
@@ -143,14 +149,8 @@ export function toChild(parent: ExtendedKey, childNumber: number, digest: Uint8A
   wipeScratch()
   if (!publicKey)
     throw new KeyError('invalid_child', 'there is no child at this index (BIP-32): the next one is to be used')
-  return {
-    depth: parent.depth + 1,
-    parentFingerprint: toFingerprint(parent),
-    childNumber,
-    chainCode,
-    publicKey,
-    privateKey,
-  }
+  const [depth, parentFingerprint] = [parent.depth + 1, toFingerprint(parent)]
+  return { ...parent, depth, parentFingerprint, childNumber, chainCode, publicKey, privateKey }
 }
 
 /** The first 32 bits of HASH160 of the public key, as an unsigned number (BIP-32, "Key identifiers"). */

@@ -1,98 +1,221 @@
-// Derivation: from the phrase to coin-level nodes, from those to addresses. The node type never leaves this file.
-import { createHash } from 'node:crypto'
-import { secp256k1 } from '@noble/curves/secp256k1.js'
-import { keccak_256 } from '@noble/hashes/sha3.js'
-import { createBase58check } from '@scure/base'
-import { HARDENED_OFFSET, HDKey } from '@scure/bip32'
+// From the phrase to coin-level nodes, from those to addresses. No private key leaves this file, in any form.
+import { createHmac, randomBytes } from 'node:crypto'
+import { IntegrityError } from '../../shared/errors.ts'
 import { commitRoot, deriveSeed } from '../../shared/mnemonic.ts'
-import { type AddressType, type Network, networks } from '../../shared/model.ts'
-
-const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest()
-const hash160 = (data: Uint8Array): Uint8Array => createHash('ripemd160').update(sha256(data)).digest()
-const base58check = createBase58check(sha256)
-
-/** keccak256 of the point's x ‖ y, 32 bytes each, without the leading 0x04; the last 20 bytes. */
-function toAccountHash(publicKey: Uint8Array): Uint8Array {
-  const uncompressed = secp256k1.Point.fromBytes(publicKey).toBytes(false)
-  return keccak_256(uncompressed.subarray(1)).subarray(-20)
-}
-
-/**
- * The text of an account, 20 bytes: 0x and 40 hex digits, upper case where the digit's nibble of
- * keccak256(lower-case hex) is 8 or more (EIP-55).
- */
-export function encodeEip55(account: Uint8Array): string {
-  const hex = Buffer.from(account).toString('hex')
-  const nibbles = Buffer.from(keccak_256(Buffer.from(hex, 'ascii'))).toString('hex')
-  return `0x${[...hex].map((digit, at) => ((nibbles[at] ?? '0') >= '8' ? digit.toUpperCase() : digit)).join('')}`
-}
-
-const withVersion = (version: number, hash: Uint8Array) => base58check.encode(Uint8Array.of(version, ...hash))
-
-/** Coin types as in SLIP-44, purposes as in BIP-43; an address type has one purpose and never another. */
-const table: Record<
-  Network,
-  { readonly coinType: number; readonly encodings: Partial<Record<AddressType, (publicKey: Uint8Array) => string>> }
-> = {
-  ethereum: { coinType: 60, encodings: { eip55: (publicKey) => encodeEip55(toAccountHash(publicKey)) } },
-  bitcoin: { coinType: 0, encodings: { p2pkh: (publicKey) => withVersion(0x00, hash160(publicKey)) } },
-  tron: { coinType: 195, encodings: { base58check: (publicKey) => withVersion(0x41, toAccountHash(publicKey)) } },
-}
-const purpose = 44
+import { type AddressType, addressTypes, type BitcoinNetwork, type Network, networks } from '../../shared/model.ts'
+import { findAddressType } from './address-types.ts'
+import {
+  deriveChild,
+  digestChild,
+  hardened,
+  KeyError,
+  type PrivateExtendedKey,
+  serializePublicKey,
+  toFingerprint,
+  toMasterKey,
+  wipeKey,
+} from './bip32.ts'
+import { rederive, rederiveCoinNode } from './cross-check.ts'
+import { addToPrivateKey, toCompressed, toPublicKey, wipeScratch } from './secp256k1.ts'
 
 /** One derived address, public parts only. */
 export type DerivedAddress = {
-  /** `m/44'/{coin}'/{account}'/0/0` */
+  /** `m/{purpose}'/{coin}'/{account}'/0/0` */
   readonly path: string
   readonly address: string
   /** Compressed, 33 bytes. */
   readonly publicKey: Uint8Array
-  /** The extended public key of `m/44'/{coin}'/{account}'` (BIP-32 serialization, version xpub). */
+  /** The extended public key of `m/{purpose}'/{coin}'/{account}'` (BIP-32 serialization: xpub, tpub on testnet). */
   readonly accountXpub: string
 }
 
 /** An open root: derives addresses, tells nothing else. */
 export type Keyring = {
   readonly id: number
+  /** @throws {RangeError} for a type of another network, or an account that is not from 0 to 2^31-1 */
   readonly derive: (network: Network, addressType: AddressType, account: number) => DerivedAddress
+  /**
+   * Derives the same a second time by other code: @scure/bip32 from the coin node on, and the encoders beside it.
+   *
+   * @throws {CrossCheckError} when it is not what was given
+   */
+  readonly crossCheck: (network: Network, addressType: AddressType, account: number, derived: DerivedAddress) => void
+}
+
+/** Two derivations of one path differ: the machine or the code cannot be trusted, and nothing may be issued. */
+export class CrossCheckError extends IntegrityError {}
+
+/**
+ * A coin-level node (`m/{purpose}'/{coin}'`). The private key is kept as two halves whose XOR it is, as OpenSSH shields
+ * the keys that it holds: a memory dump that is searched for the key, or misses one half, does not show it.
+ */
+type CoinNode = {
+  readonly purpose: number
+  readonly coinType: number
+  readonly mask: Uint8Array
+  readonly masked: Uint8Array
+  readonly chainCode: Uint8Array
+  readonly publicKey: Uint8Array
+  readonly parentFingerprint: number
+  readonly fingerprint: number
+}
+
+function deriveCoinNode(master: PrivateExtendedKey, purpose: number, coinType: number): CoinNode {
+  const purposeKey = deriveChild(master, purpose + hardened)
+  const key = deriveChild(purposeKey, coinType + hardened)
+  wipeKey(purposeKey)
+  const again = rederiveCoinNode(master, purpose, coinType)
+  if (!isSame(key.publicKey, again.publicKey) || !isSame(key.chainCode, again.chainCode)) {
+    wipeKey(key)
+    throw new CrossCheckError(`two derivations of m/${purpose}'/${coinType}' differ: nothing may be issued`)
+  }
+  const mask = randomBytes(32)
+  const masked = new Uint8Array(32)
+  for (let at = 0; at < 32; at++) masked[at] = (key.privateKey[at] as number) ^ (mask[at] as number)
+  wipeKey(key)
+  const { chainCode, publicKey, parentFingerprint } = key
+  return { purpose, coinType, mask, masked, chainCode, publicKey, parentFingerprint, fingerprint: toFingerprint(key) }
+}
+
+const isSame = (one: Uint8Array, other: Uint8Array | null) => other !== null && Buffer.compare(one, other) === 0
+
+/** I of the master by Node's own HMAC: the one step that @scure/bip32, which cannot wipe it, is not given the seed for. */
+function checkMaster(master: PrivateExtendedKey, seed: Uint8Array): void {
+  const digest = createHmac('sha512', 'Bitcoin seed').update(seed).digest()
+  const isEqual = isSame(digest.subarray(0, 32), master.privateKey) && isSame(digest.subarray(32), master.chainCode)
+  digest.fill(0)
+  if (isEqual) return
+  wipeKey(master)
+  throw new CrossCheckError('two derivations of the master key differ: nothing may be issued')
+}
+
+/** Runs work on the node's private key, which is wiped afterwards. */
+function withPrivateKey<Result>(node: CoinNode, work: (privateKey: Uint8Array) => Result): Result {
+  const privateKey = new Uint8Array(32)
+  try {
+    for (let at = 0; at < 32; at++) privateKey[at] = (node.masked[at] as number) ^ (node.mask[at] as number)
+    return work(privateKey)
+  } finally {
+    privateKey.fill(0)
+  }
+}
+
+const toPath = (node: CoinNode, account: number) => `m/${node.purpose}'/${node.coinType}'/${account}'/0/0`
+
+type Step = { readonly privateKey: Uint8Array; readonly publicKey: Uint8Array; readonly chainCode: Uint8Array }
+
+/**
+ * As `deriveChild`, without the parent's fingerprint, which nobody asks of a step below the account. From the private
+ * key also where the public one would do: multiplying the generator costs half of adding to a point.
+ */
+function deriveStep(parent: Step, childNumber: number, keyBytes: 33 | 65 = 33): Step {
+  const digest = digestChild(parent.chainCode, parent.publicKey, parent.privateKey, childNumber)
+  const privateKey = addToPrivateKey(parent.privateKey, digest.subarray(0, 32))
+  const publicKey = privateKey && toPublicKey(privateKey, keyBytes)
+  const chainCode = digest.slice(32)
+  digest.fill(0)
+  if (!privateKey || !publicKey) throw new KeyError('invalid_child', 'there is no child at this index (BIP-32)')
+  return { privateKey, publicKey, chainCode }
+}
+
+/** A root that was opened, and what is its owner's to do with it. */
+export type OpenRoot = {
+  /** To be compared before anything is derived. */
+  readonly commitment: string
+  readonly keyring: Keyring
+  /** False after `close`, and after a cross-check that failed. */
+  readonly isOpen: () => boolean
+  /** Wipes the nodes: from then on the keyring refuses. */
+  readonly close: () => void
 }
 
 /**
- * Opens a root. Keeps its coin-level nodes (`m/44'/{coin}'`); the seed, the master and the purpose node are wiped.
+ * Opens a root. Keeps its coin-level nodes (`m/{purpose}'/{coin}'`); seed, master and purpose nodes are wiped.
  *
  * @param phrase the words in ASCII; stays the caller's, who wipes it
- * @returns the keyring and the root's commitment, to be compared before anything is derived
+ * @throws {CrossCheckError} when @scure/bip32 derives other coin-level nodes
  */
-export function openRoot(
-  phrase: Uint8Array,
-  keyringId: number,
-): { readonly commitment: string; readonly keyring: Keyring } {
+export function openRoot(phrase: Uint8Array, keyringId: number, bitcoinNetwork: BitcoinNetwork): OpenRoot {
   const seed = deriveSeed(phrase)
-  const master = HDKey.fromMasterSeed(seed)
-  seed.fill(0)
+  let master: PrivateExtendedKey
+  try {
+    master = toMasterKey(seed)
+    checkMaster(master, seed)
+  } finally {
+    seed.fill(0)
+  }
   const commitment = commitRoot(master)
-  const purposeNode = master.deriveChild(purpose + HARDENED_OFFSET)
-  master.wipePrivateData()
-  const coinNodes = new Map(
-    networks.map((network) => [network, purposeNode.deriveChild(table[network].coinType + HARDENED_OFFSET)]),
-  )
-  purposeNode.wipePrivateData()
+  const nodes = new Map<string, CoinNode>()
+  try {
+    for (const network of networks) {
+      for (const addressType of addressTypes[network]) {
+        const { purpose, coinType } = findAddressType(network, addressType, bitcoinNetwork)
+        const key = `${purpose}/${coinType}`
+        if (!nodes.has(key)) nodes.set(key, deriveCoinNode(master, purpose, coinType))
+      }
+    }
+  } finally {
+    wipeKey(master)
+  }
+  let isOpen = true
 
-  function derive(network: Network, addressType: AddressType, account: number): DerivedAddress {
-    const { coinType, encodings } = table[network]
-    const encode = encodings[addressType]
-    const coinNode = coinNodes.get(network)
-    if (!encode || !coinNode) throw new RangeError(`expected an address type of ${network}; got ${addressType}`)
-    if (!Number.isInteger(account) || account < 0 || account >= HARDENED_OFFSET) {
+  function find(network: Network, addressType: AddressType, account: number) {
+    if (!isOpen) throw new TypeError('expected an open keyring; this one was closed')
+    const entry = findAddressType(network, addressType, bitcoinNetwork)
+    if (!Number.isInteger(account) || account < 0 || account >= hardened) {
       throw new RangeError(`expected an account from 0 to 2^31-1; got ${account}`)
     }
-    // Not hardened below the account: its public half suffices, so no further private key comes into being.
-    const accountNode = coinNode.deriveChild(account + HARDENED_OFFSET).wipePrivateData()
-    const { publicKey } = accountNode.deriveChild(0).deriveChild(0)
-    const accountXpub = accountNode.publicExtendedKey
-    if (!publicKey) throw new TypeError('expected a node with a public key')
-    return { path: `m/${purpose}'/${coinType}'/${account}'/0/0`, address: encode(publicKey), publicKey, accountXpub }
+    return { entry, node: nodes.get(`${entry.purpose}/${entry.coinType}`) as CoinNode }
   }
 
-  return { commitment, keyring: { id: keyringId, derive } }
+  function derive(network: Network, addressType: AddressType, account: number): DerivedAddress {
+    const { entry, node } = find(network, addressType, account)
+    const steps: Step[] = []
+    try {
+      const accountStep = withPrivateKey(node, (privateKey) => deriveStep({ ...node, privateKey }, account + hardened))
+      steps.push(accountStep)
+      const chainStep = deriveStep(accountStep, 0)
+      steps.push(chainStep)
+      const addressStep = deriveStep(chainStep, 0, entry.keyBytes)
+      steps.push(addressStep)
+      const { privateKey, publicKey } = addressStep
+      return {
+        path: toPath(node, account),
+        address: entry.encodePrivate?.(privateKey) ?? entry.encode(publicKey),
+        publicKey: entry.keyBytes === 65 ? toCompressed(publicKey) : publicKey,
+        accountXpub: serializePublicKey(
+          { ...accountStep, depth: 3, parentFingerprint: node.fingerprint, childNumber: account + hardened },
+          bitcoinNetwork,
+        ),
+      }
+    } finally {
+      for (const step of steps) step.privateKey.fill(0)
+      wipeScratch()
+    }
+  }
+
+  function crossCheck(network: Network, addressType: AddressType, account: number, derived: DerivedAddress): void {
+    const { node } = find(network, addressType, account)
+    const again = withPrivateKey(node, (privateKey) =>
+      rederive({ ...node, privateKey }, account, addressType, bitcoinNetwork),
+    )
+    const agrees =
+      isSame(derived.publicKey, again.publicKey) &&
+      derived.accountXpub === again.accountXpub &&
+      derived.address === again.address &&
+      derived.path === toPath(node, account)
+    if (!agrees) {
+      close()
+      throw new CrossCheckError(`two derivations of ${derived.path} (${addressType}) differ: nothing may be issued`)
+    }
+  }
+
+  function close(): void {
+    isOpen = false
+    for (const { mask, masked, chainCode } of nodes.values())
+      for (const secret of [mask, masked, chainCode]) secret.fill(0)
+    nodes.clear()
+  }
+
+  return { commitment, keyring: { id: keyringId, derive, crossCheck }, isOpen: () => isOpen, close }
 }

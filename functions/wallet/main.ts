@@ -30,6 +30,8 @@ export const handler = createHandler({
       { stage: environment.STAGE, secretArn: environment.VAULT_SECRET_ARN, keyArn: environment.VAULT_KEY_ARN },
     ),
     acceptPublicMnemonics: environment.ACCEPT_PUBLIC_MNEMONICS === 'true',
+    bitcoinNetwork: 'mainnet',
+    now,
   }),
   transaction: (work) => database.run((sql) => runWalletTransaction(sql, work)),
   nudgeAnnounce: async () => {

@@ -1,8 +1,9 @@
-// Opening the vault: secret, KMS, AES-GCM, commitment. Once a container; a failure is not remembered.
+// Opening the vault: secret, KMS, AES-GCM, commitment. Kept for a bounded time; a failure is not remembered.
 import { IntegrityError, UnavailableError } from '../../shared/errors.ts'
 import { isPubliclyKnown } from '../../shared/mnemonic.ts'
+import type { BitcoinNetwork } from '../../shared/model.ts'
 import { openPhrase, parseVaultRecord } from '../../shared/vault.ts'
-import { type Keyring, openRoot } from './derivation.ts'
+import { CrossCheckError, type Keyring, type OpenRoot, openRoot } from './derivation.ts'
 
 /** The root, or why there is none that may be used: then records wait. */
 export type VaultState =
@@ -13,15 +14,23 @@ export type VaultState =
 export type OpenKeyringPorts = {
   readonly stage: string
   readonly acceptPublicMnemonics: boolean
+  readonly bitcoinNetwork: BitcoinNetwork
+  readonly now: () => Date
   /** The text of the vault's secret; undefined when nobody put a record there. */
   readonly readRecord: () => Promise<string | undefined>
   /** Unwraps the data key by KMS, under the encryption context of the stage. */
   readonly unwrapDataKey: (wrapped: Uint8Array) => Promise<Uint8Array>
 }
 
-/** Opens the vault on the first call that finds a root, and keeps the keyring from then on. */
+/**
+ * How long the coin-level nodes are kept. After that the next invocation wipes them and opens the vault anew: a container
+ * may be frozen for hours, and its timers with it. Long enough that KMS is asked a few times an hour, whatever the load.
+ */
+export const keyringLifetimeMilliseconds = 15 * 60 * 1000
+
+/** Opens the vault on the first call that finds a root, and keeps its coin-level nodes for their lifetime. */
 export function createKeyringOpener(ports: OpenKeyringPorts): () => Promise<VaultState> {
-  let keyring: Keyring | undefined
+  let opened: { readonly root: OpenRoot; readonly until: number } | undefined
 
   async function open(): Promise<VaultState> {
     const text = await ports.readRecord()
@@ -36,12 +45,13 @@ export function createKeyringOpener(ports: OpenKeyringPorts): () => Promise<Vaul
           'the mnemonic in the vault is publicly known: anyone can spend what its addresses receive',
         )
       }
-      const root = openRoot(phrase, record.keyring_id)
+      const root = openRoot(phrase, record.keyring_id, ports.bitcoinNetwork)
       if (root.commitment !== record.root_commitment) {
+        root.close()
         throw new IntegrityError('the mnemonic in the vault is not the one that its record commits to')
       }
-      keyring = root.keyring
-      return { state: 'open', keyring }
+      opened = { root, until: ports.now().getTime() + keyringLifetimeMilliseconds }
+      return { state: 'open', keyring: root.keyring }
     } finally {
       dataKey.fill(0)
       phrase?.fill(0)
@@ -49,11 +59,17 @@ export function createKeyringOpener(ports: OpenKeyringPorts): () => Promise<Vaul
   }
 
   return async () => {
-    if (keyring) return { state: 'open', keyring }
+    if (opened?.root.isOpen() && ports.now().getTime() < opened.until) {
+      return { state: 'open', keyring: opened.root.keyring }
+    }
+    opened?.root.close()
+    opened = undefined
     try {
       return await open()
     } catch (error) {
-      if (error instanceof UnavailableError || !(error instanceof Error)) throw error
+      // A machine that computes wrongly is no state of the vault.
+      const isOfVault = !(error instanceof UnavailableError || error instanceof CrossCheckError)
+      if (!isOfVault || !(error instanceof Error)) throw error
       return { state: 'root_refused', error }
     }
   }

@@ -71,11 +71,14 @@ export function isPrivateKey(bytes: Uint8Array): boolean {
   return wasm.seckeyVerify(signing, scalar) === 1
 }
 
-/** The public key of a private one, compressed (33 bytes); undefined when the key is not from 1 to n-1. */
-export function toPublicKey(privateKey: Uint8Array): Uint8Array | undefined {
+/**
+ * The public key of a private one: compressed (33 bytes), or 0x04 ‖ x ‖ y (65 bytes); undefined when the key is not from
+ * 1 to n-1.
+ */
+export function toPublicKey(privateKey: Uint8Array, length: 33 | 65 = 33): Uint8Array | undefined {
   writeScalar(scalar, privateKey)
   if (wasm.pubkeyCreate(signing, point, scalar) !== 1) return undefined
-  return readPoint(33)
+  return readPoint(length)
 }
 
 /** (key + tweak) mod n, 32 bytes; undefined when the tweak is n or more, or the sum is zero (BIP-32, CKDpriv). */
@@ -83,6 +86,17 @@ export function addToPrivateKey(privateKey: Uint8Array, tweakBytes: Uint8Array):
   writeScalar(scalar, privateKey)
   writeScalar(tweak, tweakBytes)
   if (wasm.privkeyTweakAdd(signing, scalar, tweak) !== 1) return undefined
+  return heapU8.slice(scalar, scalar + 32)
+}
+
+/** n - 1, big-endian (SEC 2, section 2.4.1): times it is minus. */
+const minusOne = Buffer.from('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140', 'hex')
+
+/** n - key, 32 bytes: the private key of the point with the other y; undefined when the key is not from 1 to n-1. */
+export function negatePrivateKey(privateKey: Uint8Array): Uint8Array | undefined {
+  if (!isPrivateKey(privateKey)) return undefined
+  writeScalar(tweak, minusOne)
+  if (wasm.privkeyTweakMul(signing, scalar, tweak) !== 1) return undefined
   return heapU8.slice(scalar, scalar + 32)
 }
 
@@ -100,9 +114,16 @@ export function addToPublicKey(publicKey: Uint8Array, tweakBytes: Uint8Array): U
 /** Whether these bytes are a point of the curve, compressed or not. */
 export const isPublicKey = (bytes: Uint8Array): boolean => parsePoint(bytes)
 
-/** 0x04 ‖ x ‖ y, 65 bytes, of a compressed public key; undefined when it is no point. */
+/** 0x04 ‖ x ‖ y, 65 bytes, of a public key in either form; undefined when it is no point. */
 export function toUncompressed(publicKey: Uint8Array): Uint8Array | undefined {
   return parsePoint(publicKey) ? readPoint(65) : undefined
+}
+
+/** The form of 33 bytes of a public key of 65: 0x02 or 0x03 by the last bit of y, and x (SEC 1, section 2.3.3). */
+export function toCompressed(uncompressed: Uint8Array): Uint8Array {
+  const compressed = uncompressed.slice(0, 33)
+  compressed[0] = 2 + ((uncompressed[64] as number) & 1)
+  return compressed
 }
 
 /** Overwrites what the calls above have left in the module's memory: arguments, results, and its stack. */

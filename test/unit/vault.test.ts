@@ -161,6 +161,8 @@ function setUp(options: Partial<OpenKeyringPorts> & { record?: VaultRecord } = {
   const open = createKeyringOpener({
     stage: 'local',
     acceptPublicMnemonics: false,
+    bitcoinNetwork: 'mainnet',
+    now: () => new Date(),
     readRecord: async () => {
       calls.push('read')
       return JSON.stringify(options.record ?? record)
