@@ -16,7 +16,7 @@ export interface AlarmsProps {
 /** What a person is told at night: what it means, what holds meanwhile, what to do first. CloudWatch takes 1024 characters. */
 const descriptions = {
   cross_check_failed:
-    'Two implementations derived different addresses for one path: broken memory, a broken library, or somebody at work. ' +
+    'Two implementations derived different addresses for one path: broken memory, a broken library, or tampering. ' +
     'Nothing of that batch was written; its records come again for half an hour, then go to the dead-letter topic. ' +
     'First: find CrossCheckError in the log of the wallet function. If it began with a deploy, roll that back. ' +
     'If not, disable the Kafka trigger of the wallet function, and check the wallets of the last days against their ' +

@@ -100,9 +100,13 @@ async function readEvents(topic: string): Promise<readonly EventRecord[]> {
 const sortByKey = (records: readonly EventRecord[]) => records.toSorted((a, b) => (a.key < b.key ? -1 : 1))
 
 test('what was issued and what was verified is announced once, with the key, the bytes and the headers of its event', async () => {
-  await issue(wallet, [makeVerifiedRecord('é', 'bitcoin'), makeVerifiedRecord('e\u0301', 'tron')])
+  await issue(wallet, [
+    makeVerifiedRecord('é', 'bitcoin'),
+    makeVerifiedRecord('é', 'bitcoin', 0, 'p2tr'),
+    makeVerifiedRecord('e\u0301', 'tron'),
+  ])
   await insertVerified(3)
-  expect(await announce(ports)).toEqual({ verifications: 3, wallets: 2, released: 0 })
+  expect(await announce(ports)).toEqual({ verifications: 3, wallets: 3, released: 0 })
   expect(await announce(ports)).toEqual({ verifications: 0, wallets: 0, released: 0 })
 
   const wallets = [...(await findWallets(owner, 'é')), ...(await findWallets(owner, 'e\u0301'))]
