@@ -23,7 +23,7 @@ const descriptions = {
     'account_xpub on another machine: npm run derive -- --from xpub.',
   address_drift:
     'An address to be issued is not the one that was issued for the same user, network and type, or it is held by another user. ' +
-    'Nothing was written; users still see the old address, and the record ends in the dead-letter topic. ' +
+    'Nothing was written; users still see the old address, and the record is set aside (quarantine or dead-letter topic). ' +
     'It means another mnemonic in the vault, a changed derivation, or changed rows. ' +
     'First: disable the Kafka trigger of the wallet function, so that no new user gets an address of a wrong root. ' +
     'Then compare the root_commitment of the vault with its history, and roll back the last deploy. ' +
