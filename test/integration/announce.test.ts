@@ -118,7 +118,7 @@ test('what was issued and what was verified is announced once, with the key, the
   )
   expect(sortByKey(await readEvents(ports.userVerifiedTopic))).toEqual(sortByKey(verified))
   for (const row of rows) expect(row?.announcedAt).toEqual(laterBy(3600))
-  expect(await owner`select from wallet.wallets where announced_at = ${laterBy(3600)}`).toHaveLength(2)
+  expect(await owner`select from wallet.wallets where announced_at = ${laterBy(3600)}`).toHaveLength(3)
 })
 
 test('a verdict is left to the verification function for a minute', async () => {
