@@ -97,7 +97,9 @@ async function readEvents(topic: string): Promise<readonly EventRecord[]> {
   }))
 }
 
-const sortByKey = (records: readonly EventRecord[]) => records.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+/** By key, then by content: of two wallets of one user made at the same time, either may come first. */
+const sortByKey = (records: readonly EventRecord[]) =>
+  records.toSorted((a, b) => (`${a.key} ${a.value}` < `${b.key} ${b.value}` ? -1 : 1))
 
 test('what was issued and what was verified is announced once, with the key, the bytes and the headers of its event', async () => {
   await issue(wallet, [
