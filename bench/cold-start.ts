@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { bundleFunctions, functionNames } from '../lib/bundle.ts'
+import { median } from './statistics.ts'
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '15' } } })
 const runs = Number(values.runs)
@@ -50,10 +51,6 @@ const script = `
 function load(folder: string): [wall: number, cpu: number] {
   const parameters = ['--input-type=module', '--eval', script, join(folder, 'main.mjs')]
   return JSON.parse(execFileSync(process.execPath, parameters, { env: environment, cwd: folder, encoding: 'utf8' }))
-}
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
 }
 
 const sizeOf = (folder: string): number =>

@@ -2,6 +2,7 @@
 
 const benchmarks = {
   pipeline: () => import('./pipeline.ts'),
+  derive: () => import('./derive.ts'),
   'cold-start': () => import('./cold-start.ts'),
 }
 

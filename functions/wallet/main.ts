@@ -32,7 +32,7 @@ const handle = createHandler({
       { stage: environment.STAGE, secretArn: environment.VAULT_SECRET_ARN, keyArn: environment.VAULT_KEY_ARN },
     ),
     acceptPublicMnemonics: environment.ACCEPT_PUBLIC_MNEMONICS === 'true',
-    bitcoinNetwork: 'mainnet',
+    bitcoinNetwork: environment.BITCOIN_NETWORK,
     now,
   }),
   transaction: (work) => database.run((sql) => runWalletTransaction(sql, work)),
