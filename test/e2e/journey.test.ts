@@ -1,10 +1,11 @@
 // The whole path through the deployed local stack: documents in over HTTP, wallets out, faults in between. Kafka and
 // Postgres are the test's own, given by their addresses, so that they can be stopped.
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { entropyToMnemonic } from 'bip39'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -85,6 +86,14 @@ describe('the demonstration', () => {
   })
 })
 
+/** What others derive for these accounts: an address for each type. Meanwhile idle connections may be closed, hence not in one go. */
+async function deriveIndependently(accounts: readonly number[]): Promise<Readonly<Record<string, string>>[]> {
+  const script = new URL('../support/derive-independently.mjs', import.meta.url).pathname
+  const running = promisify(execFile)(process.execPath, [script])
+  running.child.stdin?.end(JSON.stringify({ mnemonic, accounts }))
+  return JSON.parse((await running).stdout)
+}
+
 describe('addresses', () => {
   /** Has every type that there is. */
   const collector = 'holder-0'
@@ -123,11 +132,7 @@ describe('addresses', () => {
     expect([...new Set(wallets.map(({ account }) => account))].toSorted((a, b) => a - b)).toEqual(
       Array.from({ length: 21 }, (_, account) => account),
     )
-    const script = new URL('../support/derive-independently.mjs', import.meta.url).pathname
-    const input = JSON.stringify({ mnemonic, accounts: wallets.map(({ account }) => account) })
-    const opinions: Record<string, string>[] = JSON.parse(
-      execFileSync(process.execPath, [script], { input }).toString(),
-    )
+    const opinions = await deriveIndependently(wallets.map(({ account }) => account))
     expect(wallets.map(({ address }) => address)).toEqual(wallets.map(({ type }, at) => opinions[at]?.[type]))
   })
 
