@@ -128,7 +128,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   }
 
   async function close() {
-    if (connection) await drop(connection)
+    if (connection !== undefined) await drop(connection)
   }
 
   async function run<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {

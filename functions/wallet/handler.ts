@@ -1,5 +1,5 @@
 // Hands a batch of Kafka records to the use case and answers which records are to come again.
-import { UnavailableError } from '../../shared/errors.ts'
+import { CrossCheckError } from './derivation.ts'
 import { type IssueWalletsPorts, issueWallets } from './issue-wallets.ts'
 import { readRecords } from './records.ts'
 
@@ -17,24 +17,34 @@ export type KafkaBatchResponse = {
   }[]
 }
 
+/**
+ * Answers exactly the records of which nothing is committed. The mapping delivers again from the lowest of them in each
+ * partition: those above it that are committed come a second time, which changes nothing.
+ */
 export function createHandler(dependencies: WalletDependencies) {
+  const { beat, log, nudgeAnnounce } = dependencies
   return async (event: unknown): Promise<KafkaBatchResponse> => {
     const records = readRecords(event)
     try {
-      const result = await issueWallets(dependencies, records)
-      if (result.inserted > 0) await dependencies.nudgeAnnounce()
-      if (result.vault !== 'unused') await dependencies.beat(result.vault === 'open' ? 'ok' : 'failing')
-      return { batchItemFailures: [] }
-    } catch (error) {
-      // Anything else is a bug or a contradiction: thrown, so that Lambda splits the batch down to the culprit.
-      if (!(error instanceof UnavailableError)) throw error
-      if (error.part === 'vault') await dependencies.beat('failing')
-      dependencies.log.warn('batch is to come again', { part: error.part, count: records.length, error })
+      const { inserted, vault, unfinished } = await issueWallets(dependencies, records)
+      if (inserted > 0) await nudgeAnnounce()
+      if (unfinished) {
+        const { error } = unfinished
+        log.warn('batch is to come again', { part: error.part, count: unfinished.records.length, error })
+      }
+      if (unfinished?.error.part === 'vault') await beat('failing')
+      // The beat is written to the database.
+      else if (vault !== 'unused' && !unfinished) await beat(vault === 'open' ? 'ok' : 'failing')
       return {
-        batchItemFailures: records.map(({ topic, partition, offset }) => ({
+        batchItemFailures: (unfinished?.records ?? []).map(({ topic, partition, offset }) => ({
           itemIdentifier: { partition: `${topic}-${partition}`, offset },
         })),
       }
+    } catch (error) {
+      // All that is left here is a bug or a keyring that cannot be trusted: thrown, so that the mapping tries again, and
+      // in the end sets the records aside.
+      if (error instanceof CrossCheckError) await beat('failing')
+      throw error
     }
   }
 }

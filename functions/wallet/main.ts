@@ -12,7 +12,7 @@ import { walletEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 import { createKeyringOpener } from './open-keyring.ts'
 import { createVaultPorts } from './vault-ports.ts'
-import { runWalletTransaction } from './wallet-tables.ts'
+import { createTablePorts } from './wallet-tables.ts'
 
 const environment = parseEnvironment(walletEnvironment, process.env)
 const secrets = new SecretsManagerClient(quickCalls)
@@ -26,6 +26,8 @@ const now = () => new Date()
 const handle = createHandler({
   log,
   now,
+  count: metrics.count,
+  random: Math.random,
   openKeyring: createKeyringOpener({
     ...createVaultPorts(
       { kms, secrets },
@@ -35,7 +37,7 @@ const handle = createHandler({
     bitcoinNetwork: environment.BITCOIN_NETWORK,
     now,
   }),
-  transaction: (work) => database.run((sql) => runWalletTransaction(sql, work)),
+  ...createTablePorts(database),
   nudgeAnnounce: async () => {
     const command = new InvokeCommand({ FunctionName: environment.ANNOUNCE_FUNCTION, InvocationType: 'Event' })
     await lambda.send(command).catch((error: unknown) => log.warn('announce was not nudged', { error }))

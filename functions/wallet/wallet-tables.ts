@@ -1,7 +1,9 @@
 // The SQL with which the wallet function writes: accounts, wallets, quarantine, waiting. A few statements a batch.
-import { inTransaction, type Sql } from '../../shared/database.ts'
+import postgres from 'postgres'
+import { type Database, inTransaction, type Sql } from '../../shared/database.ts'
 import type { AddressType, Network } from '../../shared/model.ts'
-import type { WalletTables } from './issue-wallets.ts'
+import { type ContradictionKind, type IssueWalletsPorts, RefusedRowError, type WalletTables } from './issue-wallets.ts'
+import type { AccountIndex, Claim } from './plan-wallets.ts'
 import type { KafkaRecord } from './records.ts'
 
 /** A row of wallet.wallets as it is issued. */
@@ -26,50 +28,67 @@ export type IssuedWallet = {
 export type WaitingCause = 'no_root' | 'root_refused' | 'account_indices_used_up'
 
 /**
- * Allocates in the order of the user ids, so that two batches never wait for each other in a circle. Users who have
- * an account are left out before the sequence is asked: a repetition burns no index, only a race does.
- * Past 2^31-1, the last hardened child number (BIP-32), the sequence goes on and nobody gets an account.
- * The second statement sees what a concurrent batch committed while the first one waited for it.
+ * Reads the accounts of these users, and takes an index from the sequence for each who has none: a repetition burns no
+ * index. Past 2^31-1, the last hardened child number (BIP-32), the sequence goes on and nobody gets an index.
  */
-async function allocateAccounts(
+export async function reserveAccounts(
+  sql: Sql,
+  userIds: readonly string[],
+  keyringId: number,
+): Promise<readonly (AccountIndex | undefined)[]> {
+  const rows = await sql<{ standing: number | null; taken: number | null }[]>`
+    select
+      case when keyring_id = ${keyringId} then account_index end as standing,
+      case when keyring_id is null then nextval('wallet.account_index')::float8 end as taken
+    from (
+      select keyring_id, account_index
+      from unnest(${[...userIds]}::text[]) with ordinality as given (user_id, position)
+      left join wallet.accounts using (user_id)
+      order by position
+    ) as users`
+  return rows.map(({ standing, taken }) => {
+    if (standing !== null) return { index: standing, isTaken: false }
+    return taken !== null && taken <= lastIndex ? { index: taken, isTaken: true } : undefined
+  })
+}
+
+const lastIndex = 2 ** 31 - 1
+
+/** In the order of the user ids, so that two batches never wait for each other in a circle. */
+async function insertAccounts(
+  tx: Sql,
+  accounts: readonly { readonly userId: string; readonly accountIndex: number }[],
+  keyringId: number,
+  now: Date,
+): Promise<number> {
+  // Also where another user has the index already, as after a restored sequence: the caller sees that nothing stands.
+  const { count } = await tx`
+    insert into wallet.accounts (user_id, keyring_id, account_index, created_at)
+    select user_id, ${keyringId}, account_index, ${now}
+    from unnest(
+      ${accounts.map(({ userId }) => userId)}::text[],
+      ${accounts.map(({ accountIndex }) => accountIndex)}::integer[]
+    ) as newcomers (user_id, account_index)
+    order by user_id collate "C"
+    on conflict do nothing`
+  return count
+}
+
+/** Sees what a concurrent batch committed while the statement before waited for it. */
+async function findAccounts(
   tx: Sql,
   userIds: readonly string[],
   keyringId: number,
-  now: Date,
 ): Promise<ReadonlyMap<string, number>> {
-  await tx`
-    insert into wallet.accounts (user_id, keyring_id, account_index, created_at)
-    select user_id, ${keyringId}, account_index, ${now}
-    from (
-      select user_id, nextval('wallet.account_index') as account_index
-      from (
-        select user_id from unnest(${[...userIds]}::text[]) as given (user_id)
-        where not exists (select from wallet.accounts where accounts.user_id = given.user_id)
-        order by user_id collate "C"
-      ) as newcomers
-    ) as numbered
-    where account_index <= 2147483647
-    on conflict (user_id) do nothing`
   const rows = await tx<{ userId: string; accountIndex: number }[]>`
     select user_id as "userId", account_index as "accountIndex" from wallet.accounts
     where user_id = any(${[...userIds]}::text[]) and keyring_id = ${keyringId}`
   return new Map(rows.map((row) => [row.userId, row.accountIndex]))
 }
 
-/**
- * Any unique index may be the one that a concurrent insertion of the same row is met at, so none is named; what stands
- * for each wallet is read back, and is undefined where another user's row holds its address.
- */
-async function insertWallets(
-  tx: Sql,
-  wallets: readonly IssuedWallet[],
-): Promise<{ addresses: readonly (string | undefined)[]; inserted: number }> {
+/** Any unique index may be the one that a concurrent insertion of the same row is met at, so none is named. */
+async function insertWallets(tx: Sql, wallets: readonly IssuedWallet[]): Promise<number> {
   const column = <Value>(read: (wallet: IssuedWallet) => Value) => wallets.map(read)
-  const keys = tx`unnest(
-    ${column((wallet) => wallet.userId)}::text[],
-    ${column((wallet) => wallet.network)}::text[],
-    ${column((wallet) => wallet.addressType)}::text[],
-    ${column((wallet) => wallet.keyringId)}::integer[]`
   const { count } = await tx`
     insert into wallet.wallets
       (user_id, network, address_type, keyring_id, account_index, derivation_path, address, public_key, account_xpub,
@@ -78,11 +97,15 @@ async function insertWallets(
       user_id, network, address_type, keyring_id, account_index, derivation_path, address,
       decode(public_key, 'hex'), account_xpub, source_event_id, source_topic, source_partition, source_offset,
       request_id, created_at
-    from ${keys},
+    from unnest(
+      ${column((wallet) => wallet.userId)}::text[],
+      ${column((wallet) => wallet.network)}::text[],
+      ${column((wallet) => wallet.addressType)}::text[],
+      ${column((wallet) => wallet.keyringId)}::integer[],
       ${column((wallet) => wallet.accountIndex)}::integer[],
       ${column((wallet) => wallet.derivationPath)}::text[],
       ${column((wallet) => wallet.address)}::text[],
-      ${column((wallet) => Buffer.from(wallet.publicKey).toString('hex'))}::text[],
+      ${column((wallet) => toHex(wallet.publicKey))}::text[],
       ${column((wallet) => wallet.accountXpub)}::text[],
       ${column((wallet) => wallet.sourceEventId)}::uuid[],
       ${column((wallet) => wallet.sourceTopic)}::text[],
@@ -94,12 +117,37 @@ async function insertWallets(
                  account_xpub, source_event_id, source_topic, source_partition, source_offset, request_id, created_at)
     order by user_id collate "C", network, address_type
     on conflict do nothing`
-  const rows = await tx<{ address: string | null }[]>`
-    select address
-    from ${keys}) with ordinality as wanted (user_id, network, address_type, keyring_id, position)
-    left join wallet.wallets using (user_id, network, address_type, keyring_id)
+  return count
+}
+
+/** After the insertion: what stands for each claim, for the event of its record, and, where neither, for its address. */
+async function findContradictions(
+  tx: Sql,
+  claims: readonly Claim[],
+): Promise<readonly { at: number; kind: ContradictionKind }[]> {
+  const column = <Value>(read: (claim: Claim) => Value) => claims.map(read)
+  return await tx<{ at: number; kind: ContradictionKind }[]>`
+    select
+      position::integer - 1 as at,
+      case
+        when standing.address <> claimed.address then 'drift'
+        when source.source_event_id is not null then 'event'
+        else 'holder'
+      end as kind
+    from unnest(
+      ${column(({ wallet }) => wallet.userId)}::text[],
+      ${column(({ wallet }) => wallet.network)}::text[],
+      ${column(({ wallet }) => wallet.addressType)}::text[],
+      ${column(({ wallet }) => wallet.keyringId)}::integer[],
+      ${column(({ wallet }) => wallet.address)}::text[],
+      ${column(({ verified }) => verified.event.event_id)}::uuid[]
+    ) with ordinality as claimed (user_id, network, address_type, keyring_id, address, event_id, position)
+    left join wallet.wallets as standing using (user_id, network, address_type, keyring_id)
+    left join wallet.wallets as source on source.source_event_id = claimed.event_id
+      and (source.user_id, source.network, source.address_type)
+        <> (claimed.user_id, claimed.network, claimed.address_type)
+    where standing.address is distinct from claimed.address or source.source_event_id is not null
     order by position`
-  return { addresses: rows.map((row) => row.address ?? undefined), inserted: count }
 }
 
 const toHex = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString('hex'))
@@ -148,10 +196,36 @@ export async function runWalletTransaction<Result>(
 ): Promise<Result> {
   return await inTransaction(sql, (tx) =>
     work({
-      allocateAccounts: (userIds, keyringId, now) => allocateAccounts(tx, userIds, keyringId, now),
+      insertAccounts: (accounts, keyringId, now) => insertAccounts(tx, accounts, keyringId, now),
+      findAccounts: (userIds, keyringId) => findAccounts(tx, userIds, keyringId),
       insertWallets: (wallets) => insertWallets(tx, wallets),
+      findContradictions: (claims) => findContradictions(tx, claims),
       quarantine: (records, now) => quarantine(tx, records, now),
       park: (records, cause, now) => park(tx, records, cause, now),
     }),
   )
+}
+
+/**
+ * SQLSTATE classes that tell of a row's content: data exceptions, violated constraints, limits such as that of an index
+ * entry (PostgreSQL, appendix A).
+ */
+const refusedStates = /^(22|23|54)/
+
+/** The ports of the use case on this database. */
+export function createTablePorts(database: Database): Pick<IssueWalletsPorts, 'reserveAccounts' | 'transaction'> {
+  async function run<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
+    try {
+      return await database.run(work)
+    } catch (error) {
+      if (!(error instanceof postgres.PostgresError && refusedStates.test(error.code))) throw error
+      // Its message may quote a value.
+      const constraint = error.constraint_name ? `, constraint ${error.constraint_name}` : ''
+      throw new RefusedRowError(`refused by the database: SQLSTATE ${error.code}${constraint}`, { cause: error })
+    }
+  }
+  return {
+    reserveAccounts: (userIds, keyringId) => run((sql) => reserveAccounts(sql, userIds, keyringId)),
+    transaction: (work) => run((sql) => runWalletTransaction(sql, work)),
+  }
 }

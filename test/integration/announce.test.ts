@@ -78,7 +78,7 @@ async function insertWallets(count: number): Promise<void> {
     insert into wallet.wallets
       (user_id, network, address_type, keyring_id, account_index, derivation_path, address, public_key, account_xpub,
        source_event_id, source_topic, source_partition, source_offset, request_id, created_at)
-    select user_id, 'tron', 'base58check', 1, account_index, 'path', 'address ' || account_index,
+    select user_id, 'tron', 'base58check', 1, account_index, format('m/44''/195''/%s''/0/0', account_index), 'address ' || account_index,
            substr(sha256('key') || sha256('key'), 1, 33), 'xpub', gen_random_uuid(), 'topic', 0, 0, 'request-1', ${noon}
     from wallet.accounts`
 }

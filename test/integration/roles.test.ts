@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lockWaiting, markReleased } from '../../functions/announce/waiting.ts'
-import { runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
+import { classifyRecord } from '../../functions/wallet/records.ts'
+import { type IssuedWallet, reserveAccounts, runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
 import { inTransaction, type Sql } from '../../shared/database.ts'
 import { findHeartbeats, writeHeartbeat } from '../../shared/heartbeats.ts'
 import {
@@ -112,19 +113,23 @@ const repository: readonly [name: string, work: (sql: Sql) => Promise<unknown>, 
       ),
     ['announce'],
   ],
+  ['reserveAccounts', (sql) => reserveAccounts(sql, ['user-1', 'user-2'], 1), ['wallet']],
   [
-    'allocateAccounts and insertWallets',
+    'insertAccounts, findAccounts, insertWallets and findContradictions',
     (sql) =>
       runWalletTransaction(sql, async (tables) => {
-        const accountIndex = (await tables.allocateAccounts(['user-2'], 1, noon)).get('user-2') ?? -1
-        const { path, address, publicKey, accountXpub } = keyring.derive('tron', 'base58check', accountIndex)
-        await tables.insertWallets([
-          {
-            ...{ userId: 'user-2', network: 'tron', addressType: 'base58check', keyringId: 1, accountIndex },
-            ...{ derivationPath: path, address, publicKey, accountXpub, sourceEventId: randomUUID() },
-            ...{ sourceTopic: 't', sourcePartition: 0, sourceOffset: 0, requestId: 'request-1', createdAt: noon },
-          },
-        ])
+        await tables.insertAccounts([{ userId: 'user-2', accountIndex: 1 }], 1, noon)
+        expect(await tables.findAccounts(['user-2'], 1)).toEqual(new Map([['user-2', 1]]))
+        const classified = classifyRecord(record)
+        if (!('event' in classified)) return expect.unreachable()
+        const { path, address, publicKey, accountXpub } = keyring.derive('tron', 'base58check', 1)
+        const wallet: IssuedWallet = {
+          ...{ userId: 'user-2', network: 'tron', addressType: 'base58check', keyringId: 1, accountIndex: 1 },
+          ...{ derivationPath: path, address, publicKey, accountXpub, sourceEventId: classified.event.event_id },
+          ...{ sourceTopic: 't', sourcePartition: 0, sourceOffset: 0, requestId: 'request-1', createdAt: noon },
+        }
+        expect(await tables.insertWallets([wallet])).toBe(1)
+        expect(await tables.findContradictions([{ verified: classified, wallet }])).toEqual([])
       }),
     ['wallet'],
   ],

@@ -1,7 +1,9 @@
 // The wallet function from an MSK event to its answer: a real vault's record, a real Postgres; only KMS is a double.
 import { randomBytes } from 'node:crypto'
+import { inspect } from 'node:util'
 import type postgres from 'postgres'
 import { beforeEach, expect, test } from 'vitest'
+import { CrossCheckError } from '../../functions/wallet/derivation.ts'
 import { createHandler, type WalletDependencies } from '../../functions/wallet/handler.ts'
 import { createKeyringOpener } from '../../functions/wallet/open-keyring.ts'
 import type { KafkaRecord } from '../../functions/wallet/records.ts'
@@ -46,6 +48,8 @@ function makeOpener(overrides: Partial<Parameters<typeof createKeyringOpener>[0]
   return createKeyringOpener({
     stage: 'local',
     acceptPublicMnemonics: true,
+    bitcoinNetwork: 'mainnet',
+    now: () => new Date(),
     readRecord: async () => vaultRecord,
     unwrapDataKey: async (wrapped) => {
       expect(Buffer.from(wrapped)).toEqual(wrappedDataKey)
@@ -201,24 +205,73 @@ test('without a root, or with one that is refused, good records wait and garbage
   expect(await findUsers()).toEqual([])
 })
 
-test('what contradicts itself is thrown, so that Lambda splits the batch, and nothing of it is written', async () => {
+test('what contradicts what stands is set aside; a keyring that contradicts itself stops everything', async () => {
   const { handle } = makeHandler()
   await handle([makeVerifiedRecord('user-1', 'tron')])
-  const derive: typeof keyring.derive = (network, type, account) => keyring.derive(network, type, account + 5)
-  const tampered = makeHandler({ openKeyring: async () => ({ state: 'open', keyring: { id: 1, derive } }) })
+  const derive: typeof keyring.derive = (network, type, account) => ({
+    ...keyring.derive(network, type, account + 5),
+    path: keyring.derive(network, type, account).path,
+  })
+  const open = (crossCheck: typeof keyring.crossCheck): Partial<WalletDependencies> => ({
+    openKeyring: async () => ({ state: 'open', keyring: { id: 1, derive, crossCheck } }),
+  })
   const records = [makeVerifiedRecord('user-1', 'tron'), makeVerifiedRecord('user-2', 'tron')]
-  expect((await catchError(() => tampered.handle(records))).name).toBe('IntegrityError')
+  const tampered = makeHandler(
+    open(() => {
+      throw new CrossCheckError('they differ')
+    }),
+  )
+  expect(await catchError(() => tampered.handle(records))).toBeInstanceOf(CrossCheckError)
+  expect(tampered.calls).toEqual(['failing'])
   expect(await findUsers()).toEqual(['user-1 tron'])
+  expect(await owner`select from wallet.accounts`).toHaveLength(1)
+
+  const another = makeHandler(open(() => {}))
+  expect(await another.handle(records)).toEqual(success)
+  expect(await findUsers()).toEqual(['user-1 tron', 'user-2 tron'])
+  expect(await owner`select reason from wallet.quarantine`).toEqual([
+    {
+      reason: "address drift: the tron base58check address at m/44'/195'/0'/0/0 is not the one that was issued for it",
+    },
+  ])
 })
 
-test('an error of the server is thrown without the rows that it quotes', async () => {
+test('an error of the server is thrown or set aside without the rows that it quotes', async () => {
   await owner`alter table wallet.wallets add constraint no_secret check (user_id <> 'a secret user')`
-  const { handle } = makeHandler()
-  const error = await catchError(() => handle([makeVerifiedRecord('a secret user', 'tron')]))
-  expect(error).toMatchObject({ code: '23514' })
-  const properties = Object.getOwnPropertyNames(error).filter((name) => Object.keys(error).includes(name))
-  const shown = properties.map((name) => String(Reflect.get(error, name)))
-  expect([error.message, error.stack, ...shown].join()).not.toContain('a secret user')
+  const { handle, log } = makeHandler()
+  expect(await handle([makeVerifiedRecord('a secret user', 'tron')])).toEqual(success)
+  expect(await owner`select reason from wallet.quarantine`).toEqual([
+    { reason: 'refused by the database: SQLSTATE 23514, constraint no_secret' },
+  ])
+  // Where it cannot be set aside either, Lambda learns of it.
+  await owner`alter table wallet.quarantine add constraint no_more check (partition <> 7)`
+  const error = await catchError(() => handle([makeVerifiedRecord('a secret user', 'tron', 7)]))
+  expect(error).toMatchObject({ name: 'RefusedRowError', cause: { code: '23514' } })
+  const shown = [error, error.cause].map((shown) => inspect(shown, { depth: 9, showHidden: true }))
+  expect([...shown, JSON.stringify(log.lines)].join()).not.toContain('a secret user')
+})
+
+test('what was committed before the database went away is not reported', async () => {
+  await owner`alter table wallet.wallets add constraint no_rude check (user_id <> 'rude')`
+  const records = ['a', 'b', 'c', 'rude', 'd', 'e'].map((userId) => makeVerifiedRecord(userId, 'tron'))
+  const ports = makeIssuePorts(wallet)
+  let transactions = 0
+  const { handle } = makeHandler({
+    // The whole batch, its first half, its second half, and then the end.
+    transaction: async (work) => {
+      transactions += 1
+      if (transactions === 4)
+        await owner`select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = ${database.name} and usename = 'app_wallet'`
+      return await ports.transaction(work)
+    },
+  })
+  expect(await handle(records)).toEqual(toFailures(records.slice(3)))
+  expect(await findUsers()).toEqual(['a tron', 'b tron', 'c tron'])
+  // The mapping delivers from the lowest failed offset on.
+  expect(await handle(records.slice(3))).toEqual(success)
+  expect(await findUsers()).toEqual(['a tron', 'b tron', 'c tron', 'd tron', 'e tron'])
+  expect(await owner`select from wallet.quarantine`).toHaveLength(1)
 })
 
 test('without Postgres all records come again, and nothing is lost when it is back', async () => {

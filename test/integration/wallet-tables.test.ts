@@ -1,14 +1,15 @@
 // Issuing on real tables: one account a user, one wallet a user and network, whoever races whom; and nothing issued changes.
 import { randomUUID } from 'node:crypto'
-import type postgres from 'postgres'
+import postgres from 'postgres'
 import { beforeEach, expect, test } from 'vitest'
+import type { Keyring } from '../../functions/wallet/derivation.ts'
+import type { IssueWalletsPorts } from '../../functions/wallet/issue-wallets.ts'
 import type { KafkaRecord } from '../../functions/wallet/records.ts'
 import { runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
-import type { Database } from '../../shared/database.ts'
-import { IntegrityError } from '../../shared/errors.ts'
-import { addressTypes, type Network, networks } from '../../shared/model.ts'
+import { type Database, inTransaction, type Sql } from '../../shared/database.ts'
+import { type AddressType, addressTypes, type Network, networks } from '../../shared/model.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { catchError, noon } from '../support/fakes.ts'
+import { catchError, createMemoryLog, noon } from '../support/fakes.ts'
 import { issue, keyring, makeKafkaRecord, makeVerifiedRecord } from '../support/wallet-records.ts'
 
 let database: TestDatabase
@@ -58,7 +59,14 @@ async function expectSound(users: number, wallets: number) {
 test('a verified user becomes an account and a wallet, with all that is known of it', async () => {
   const record = makeVerifiedRecord('user-1', 'bitcoin', 3)
   const result = await issue(wallet, [record])
-  expect(result).toEqual({ inserted: 1, duplicate: 0, quarantined: 0, waiting: 0, vault: 'open' })
+  expect(result).toEqual({
+    inserted: 1,
+    duplicate: 0,
+    quarantined: 0,
+    waiting: 0,
+    vault: 'open',
+    unfinished: undefined,
+  })
   const derived = keyring.derive('bitcoin', 'p2pkh', 0)
   const event = JSON.parse(Buffer.from(record.value ?? []).toString()) as { event_id: string }
   expect(await owner`select * from wallet.wallets`).toEqual([
@@ -212,41 +220,280 @@ test('the last indices go to as many as there are, the others wait, and who has 
   await expectSound(3, 5)
 })
 
-test('an address that differs from the one issued is a contradiction, and nothing of its batch is written', async () => {
-  await issue(wallet, [makeVerifiedRecord('user-1', 'tron')])
-  const rows = await findRows()
-  /** A keyring that derives another index than it is asked for. */
-  const openShifted = (shift: (account: number) => number) => async () => ({
-    state: 'open' as const,
-    keyring: {
-      ...keyring,
-      derive: (...[network, type, account]: Parameters<typeof keyring.derive>) =>
-        keyring.derive(network, type, shift(account)),
-    },
+test('at the last index exactly: that user succeeds, the next waits', async () => {
+  await owner`select setval('wallet.account_index', 2147483646)`
+  const metrics = createMetrics()
+  const issueOne = (userId: string) => issue(wallet, [makeVerifiedRecord(userId, 'bitcoin', 0, 'p2tr')], metrics.ports)
+  expect(await issueOne('last')).toMatchObject({ inserted: 1, waiting: 0 })
+  expect(await issueOne('next')).toMatchObject({ inserted: 0, waiting: 1 })
+  expect(await findRows()).toMatchObject([{ accountIndex: 2_147_483_647, derivationPath: "m/86'/0'/2147483647'/0/0" }])
+  expect(metrics.counted).toEqual({ account_indices_used_up: 1 })
+})
+
+test('a user of another keyring has no index in this one, and waits', async () => {
+  await owner`insert into wallet.accounts values ('old', 2, 5, ${noon})`
+  expect(await issue(wallet, [makeVerifiedRecord('old', 'tron')])).toMatchObject({ inserted: 0, waiting: 1 })
+  expect(await findNextIndex()).toBe(0)
+})
+
+function createMetrics() {
+  const counted: Record<string, number> = {}
+  const count: IssueWalletsPorts['count'] = (metric, value) => {
+    counted[metric] = (counted[metric] ?? 0) + value
+  }
+  return { counted, ports: { count } }
+}
+
+const findSetAside = () => owner<{ offset: number; reason: string }[]>`
+  select "offset"::float8 as offset, reason from wallet.quarantine order by "offset"`
+
+test('a batch costs a few statements, whatever its size', async () => {
+  const statements: string[] = []
+  const sql = postgres(database.toUrl('app_wallet'), {
+    max: 1,
+    debug: (_connection, statement) => statements.push(statement.trim().split(/\s+/).slice(0, 3).join(' ')),
   })
-  const batch = ['user-2', 'user-1'].map((userId) => makeVerifiedRecord(userId, 'tron'))
-  const garbage = makeKafkaRecord({ value: 'garbage' })
-  const differing = () => issue(wallet, [...batch, garbage], { openKeyring: openShifted((account) => account + 99) })
-  expect(await catchError(differing)).toBeInstanceOf(IntegrityError)
-  // Nor does a second user get an address that somebody has.
-  const repeating = () => issue(wallet, [...batch, garbage], { openKeyring: openShifted(() => 0) })
-  expect(await catchError(repeating)).toMatchObject({ name: 'IntegrityError' })
-  expect(await findRows()).toEqual(rows)
-  expect(await findAccounts()).toHaveLength(1)
-  expect(await owner`select from wallet.quarantine`).toHaveLength(0)
+  const counting: Database = { run: (work) => work(sql), close: () => sql.end() }
+  try {
+    await sql`select 1`
+    const issueCounted = async (records: readonly KafkaRecord[]) => {
+      statements.length = 0
+      const { inserted, duplicate, quarantined, waiting } = await issue(counting, records)
+      return { sum: [inserted, duplicate, quarantined, waiting], statements: [...statements] }
+    }
+    const users = Array.from({ length: 300 }, (_, at) => `user ${at}`)
+    const first = users.map((userId) => makeVerifiedRecord(userId, 'tron'))
+    const reserve = 'select case when'
+    const [accounts, wallets] = ['insert into wallet.accounts', 'insert into wallet.wallets']
+    expect(await issueCounted(first)).toEqual({
+      sum: [300, 0, 0, 0],
+      statements: [reserve, 'begin', accounts, wallets, 'commit'],
+    })
+    // Again, all of it known: what stands is compared.
+    const compare = 'select position::integer -'
+    expect(await issueCounted(first)).toEqual({
+      sum: [0, 300, 0, 0],
+      statements: [reserve, 'begin', wallets, compare, 'commit'],
+    })
+    // Known users, new types, and everything else that may be in a batch.
+    const mixed = [
+      ...users.flatMap((userId) => [
+        makeVerifiedRecord(userId, 'bitcoin', 1, 'p2wpkh'),
+        makeVerifiedRecord(userId, 'tron'),
+      ]),
+      ...Array.from({ length: 50 }, () => makeKafkaRecord({ value: 'garbage' })),
+      makeVerifiedRecord('newcomer', 'ethereum'),
+    ]
+    expect(await issueCounted(mixed)).toEqual({
+      sum: [301, 300, 50, 0],
+      statements: [reserve, 'begin', 'insert into wallet.quarantine', accounts, wallets, compare, 'commit'],
+    })
+  } finally {
+    await sql.end()
+  }
+})
+
+test('an address that differs from the one issued is never written; the rest of its batch is', async () => {
+  await issue(wallet, [makeVerifiedRecord('user-1', 'tron'), makeVerifiedRecord('user-2', 'bitcoin')])
+  const rows = await findRows()
+  /** A keyring of another mind, which agrees with itself. */
+  const openShifted = (shift: (account: number) => number) => {
+    const derive: Keyring['derive'] = (network, type, account) => ({
+      ...keyring.derive(network, type, shift(account)),
+      path: keyring.derive(network, type, account).path,
+    })
+    return { openKeyring: async () => ({ state: 'open' as const, keyring: { id: 1, derive, crossCheck: () => {} } }) }
+  }
+  const metrics = createMetrics()
+  const [fresh, drifting, again] = ['user-3', 'user-1', 'user-1'].map((userId) => makeVerifiedRecord(userId, 'tron'))
+  const batch = [fresh, drifting, again, makeKafkaRecord({ value: 'garbage' })] as KafkaRecord[]
+  const shifted = { ...openShifted((account) => account + 99), ...metrics.ports }
+  expect(await issue(wallet, batch, shifted)).toMatchObject({ inserted: 1, quarantined: 3 })
+  expect(await findSetAside()).toEqual([
+    ...[drifting, again].map((record) => ({
+      offset: record?.offset,
+      reason: "address drift: the tron base58check address at m/44'/195'/0'/0/0 is not the one that was issued for it",
+    })),
+    { offset: batch[3]?.offset, reason: 'value is not JSON in UTF-8' },
+  ])
+  // Nor does a second user get an address that somebody has, or an account for it.
+  const taking = makeVerifiedRecord('user-4', 'tron')
+  expect(await issue(wallet, [taking], { ...openShifted(() => 0), ...metrics.ports })).toMatchObject({ quarantined: 1 })
+  expect((await findSetAside()).at(-1)).toEqual({
+    offset: taking.offset,
+    reason: "address drift: the tron base58check address at m/44'/195'/3'/0/0 was issued for another user",
+  })
+  expect(await findRows()).toMatchObject([...rows, { userId: 'user-3' }])
+  expect((await findAccounts()).map(({ userId }) => userId)).toEqual(['user-1', 'user-2', 'user-3'])
+  expect(metrics.counted).toEqual({ address_drift: 3, account_index_gaps: 1 })
+})
+
+test('an event makes at most one wallet: one that comes with another user, network or type is set aside', async () => {
+  const [first, second] = [makeVerifiedRecord('user-1', 'bitcoin'), makeVerifiedRecord('user-1', 'tron')]
+  await issue(wallet, [first, second])
+  const idOf = (record: KafkaRecord) =>
+    (JSON.parse(Buffer.from(record.value ?? []).toString()) as { event_id: string }).event_id
+  const forge = (userId: string, network: Network, source: KafkaRecord, type?: AddressType) => {
+    const record = makeVerifiedRecord(userId, network, 0, type)
+    const event = JSON.parse(Buffer.from(record.value ?? []).toString()) as object
+    return { ...record, value: Buffer.from(JSON.stringify({ ...event, event_id: idOf(source) })) }
+  }
+  const forged = [
+    forge('user-2', 'bitcoin', first),
+    forge('user-1', 'ethereum', first),
+    forge('user-1', 'bitcoin', first, 'p2tr'),
+    // Its wallet stands, by another event.
+    forge('user-1', 'tron', first),
+  ]
+  const good = [makeVerifiedRecord('user-3', 'tron'), forge('user-1', 'bitcoin', first)]
+  const results: Awaited<ReturnType<typeof issue>>[] = []
+  for (const record of forged) results.push(await issue(wallet, [record, ...good]))
+  expect(results.map(({ inserted, quarantined }) => [inserted, quarantined])).toEqual([
+    [1, 1],
+    [0, 1],
+    [0, 1],
+    [0, 1],
+  ])
+  const reason = 'contradiction: its event_id is that of another user, network or address type'
+  expect(await findSetAside()).toEqual(forged.map(({ offset }) => ({ offset, reason })))
+  await expectSound(2, 3)
+})
+
+test('rows that the database refuses are found by halves and set aside; every other one is issued', async () => {
+  await owner`alter table wallet.accounts add constraint polite check (user_id not like 'rude%')`
+  const users = Array.from({ length: 40 }, (_, at) =>
+    at === 0 || at === 17 || at === 18 ? `rude ${at}` : `user ${at}`,
+  )
+  const records = users.flatMap((userId) => [
+    makeVerifiedRecord(userId, 'tron'),
+    makeVerifiedRecord(userId, 'ethereum'),
+  ])
+  const log = createMemoryLog()
+  const result = await issue(wallet, [...records, makeKafkaRecord({ value: 'garbage' })], { log })
+  expect(result).toMatchObject({ inserted: 74, duplicate: 0, quarantined: 7, waiting: 0, unfinished: undefined })
+  const reason = 'refused by the database: SQLSTATE 23514, constraint polite'
+  const refused = records.filter((_, at) => users[Math.floor(at / 2)]?.startsWith('rude'))
+  expect((await findSetAside()).slice(0, 6)).toEqual(refused.map(({ offset }) => ({ offset, reason })))
+  const [row] = await owner`select key, value, headers from wallet.quarantine order by "offset" limit 1`
+  expect(row).toEqual({ key: refused[0]?.key, value: refused[0]?.value, headers: refused[0]?.headers })
+  await expectSound(37, 74)
+  expect(JSON.stringify(log.lines)).not.toContain('rude')
+  // All of it again changes nothing.
+  expect(await issue(wallet, records)).toMatchObject({ inserted: 0, duplicate: 74, quarantined: 6 })
+  expect(await findSetAside()).toHaveLength(7)
+})
+
+test('a user whose account a concurrent batch is inserting gets that one, in a second round', async () => {
+  const metrics = createMetrics()
+  const records = ['a', 'b', 'c'].map((userId) => makeVerifiedRecord(userId, 'tron'))
+  let issuing: ReturnType<typeof issue> | undefined
+  await inTransaction(owner, async (tx) => {
+    await tx`insert into wallet.accounts values ('b', 1, 1000, ${noon})`
+    issuing = issue(wallet, records, metrics.ports)
+    const findWaiting = () => database.connect()`
+      select from pg_stat_activity where datname = ${database.name} and wait_event_type = 'Lock'`
+    await expect.poll(findWaiting).toHaveLength(1)
+  })
+  expect(await issuing).toMatchObject({ inserted: 3, duplicate: 0, waiting: 0 })
+  expect((await findRows()).map(({ userId, accountIndex }) => [userId, accountIndex])).toEqual([
+    ['a', 0],
+    ['c', 2],
+    ['b', 1000],
+  ])
+  expect(metrics.counted).toEqual({ account_index_gaps: 1 })
+})
+
+test('a sequence that was set back gives nobody the index of another', async () => {
+  await issue(
+    wallet,
+    ['a', 'b', 'c'].map((userId) => makeVerifiedRecord(userId, 'tron')),
+  )
+  await owner`select setval('wallet.account_index', 0, false)`
+  const metrics = createMetrics()
+  const records = ['d', 'e'].map((userId) => makeVerifiedRecord(userId, 'tron'))
+  expect(await issue(wallet, records, metrics.ports)).toMatchObject({ inserted: 2, unfinished: undefined })
+  await expectSound(5, 5)
+  expect((await findAccounts()).map(({ userId }) => userId).toSorted()).toEqual(['a', 'b', 'c', 'd', 'e'])
+  expect(metrics.counted).toEqual({ account_index_gaps: 3 })
 })
 
 test('a wallet has the account index of its own user, and no other', async () => {
   await issue(wallet, [makeVerifiedRecord('first', 'tron'), makeVerifiedRecord('second', 'tron')])
-  const forge = (userId: string, index: number) => () =>
-    owner`
+  expect(await catchError(forge({ user_id: 'first' }, 1))).toMatchObject({ code: '23503' })
+  expect(await catchError(forge({ user_id: 'nobody' }, 1))).toMatchObject({ code: '23503' })
+  await forge({ user_id: 'second' }, 1)()
+})
+
+/** A row of Bitcoin made of one that is there. */
+const forge =
+  (change: object, index = 0, sql: Sql = owner) =>
+  () =>
+    sql`
     insert into wallet.wallets
     select (jsonb_populate_record(wallets, jsonb_build_object(
-      'user_id', ${userId}::text, 'account_index', ${index}::integer, 'network', 'bitcoin', 'address', 'forged'))).*
+      'account_index', ${index}::integer, 'network', 'bitcoin', 'address_type', 'p2pkh', 'address', ${randomUUID()}::text,
+      'derivation_path', format('m/44''/0''/%s''/0/0', ${index}::integer), 'source_event_id', ${randomUUID()}::text
+      ) || ${JSON.stringify(change)}::text::jsonb)).*
     from wallet.wallets limit 1`
-  expect(await catchError(forge('first', 1))).toMatchObject({ code: '23503' })
-  expect(await catchError(forge('nobody', 1))).toMatchObject({ code: '23503' })
-  await forge('second', 1)()
+
+test('a type is never paired with the purpose or the coin of another', async () => {
+  await issue(wallet, [makeVerifiedRecord('user-1', 'ethereum')])
+  await owner`insert into wallet.accounts values ('other', 1, 1, ${noon})`
+  const coins = { ethereum: [60], bitcoin: [0, 1], tron: [195] }
+  const purposes: Record<AddressType, number> = {
+    ...{ eip55: 44, base58check: 44, p2pkh: 44, 'p2sh-p2wpkh': 49, p2wpkh: 84, p2tr: 86 },
+  }
+  const allowed: string[] = []
+  const types = networks.flatMap((network) => addressTypes[network])
+  const undo = new Error('undo')
+  for (const network of networks) {
+    for (const address_type of types) {
+      for (const purpose of [44, 49, 84, 86]) {
+        for (const coin of [0, 1, 60, 195]) {
+          const derivation_path = `m/${purpose}'/${coin}'/1'/0/0`
+          const error = await catchError(() =>
+            inTransaction(owner, async (tx) => {
+              await forge({ network, address_type, derivation_path, user_id: 'other' }, 1, tx)()
+              throw undo
+            }),
+          )
+          if (error === undo) allowed.push(`${network} ${address_type} ${derivation_path}`)
+          else expect(error).toMatchObject({ code: '23514', constraint_name: 'wallets_path' })
+        }
+      }
+    }
+  }
+  const expected = networks.flatMap((network) =>
+    addressTypes[network].flatMap((type) =>
+      coins[network].map((coin) => `${network} ${type} m/${purposes[type]}'/${coin}'/1'/0/0`),
+    ),
+  )
+  expect(allowed.toSorted()).toEqual(expected.toSorted())
+  const odd = [
+    "m/44'/0'/1'/0/0",
+    "m/44'/0'/0'/0/1",
+    "m/44'/0'/0'/1/0",
+    "m/44'/0'/00'/0/0",
+    "M/44'/0'/0'/0/0",
+    'm/44h/0h/0h/0/0',
+  ]
+  for (const derivation_path of odd) {
+    expect(await catchError(forge({ derivation_path })), derivation_path).toMatchObject({
+      constraint_name: 'wallets_path',
+    })
+  }
+})
+
+test('the release before, which knows nothing of these constraints, runs on', async () => {
+  const record = makeVerifiedRecord('user-1', 'tron')
+  await issue(wallet, [record])
+  const [{ id }] = await owner<[{ id: string }]>`select source_event_id as id from wallet.wallets`
+  const error = await catchError(forge({ source_event_id: id }))
+  expect(error).toMatchObject({ code: '23505', constraint_name: 'wallets_source_event' })
+  // It inserts with `on conflict do nothing`, which meets this index too.
+  const { count } = await owner`
+    insert into wallet.wallets select * from wallet.wallets on conflict do nothing`
+  expect(count).toBe(0)
 })
 
 test('an issued row refuses every change, to the function by its grants and to the owner by its triggers', async () => {

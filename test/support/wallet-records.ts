@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { type DerivedAddress, type Keyring, openRoot } from '../../functions/wallet/derivation.ts'
 import { type IssueWalletsPorts, issueWallets } from '../../functions/wallet/issue-wallets.ts'
 import type { KafkaRecord, MskEvent } from '../../functions/wallet/records.ts'
-import { runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
+import { createTablePorts } from '../../functions/wallet/wallet-tables.ts'
 import type { Database } from '../../shared/database.ts'
 import { type EventRecord, toUserVerified } from '../../shared/events.ts'
 import { type AddressType, addressTypes, type Network } from '../../shared/model.ts'
@@ -12,13 +12,13 @@ import { createMemoryLog, makeVerification, noon } from './fakes.ts'
 /** Published in BIP-39: anyone has its keys. 24 words. */
 export const phrase = Buffer.from(`${'abandon '.repeat(23)}art`)
 
-const root = openRoot(phrase, 1)
+const root = openRoot(phrase, 1, 'mainnet')
 export const { commitment } = root
 const derived = new Map<string, DerivedAddress>()
 
 /** The keyring of the phrase. Derives each address once: the tests issue the same ones again and again. */
 export const keyring: Keyring = {
-  id: root.keyring.id,
+  ...root.keyring,
   derive: (network, addressType, account) => {
     const key = `${network} ${addressType} ${account}`
     const address = derived.get(key) ?? root.keyring.derive(network, addressType, account)
@@ -34,13 +34,7 @@ export function makeUserVerified(
   addressType: AddressType = addressTypes[network][0],
 ): EventRecord {
   return toUserVerified({
-    ...makeVerification({
-      id: randomUUID(),
-      userId,
-      network,
-      addressType,
-      status: 'verified',
-    }),
+    ...makeVerification({ id: randomUUID(), userId, network, addressType, status: 'verified' }),
     verifiedAt: noon,
   })
 }
@@ -71,7 +65,7 @@ export function makeVerifiedRecord(
   userId: string,
   network: Network,
   partition = 0,
-  addressType?: AddressType,
+  addressType: AddressType = addressTypes[network][0],
 ): KafkaRecord {
   return makeKafkaRecord({ ...makeUserVerified(userId, network, addressType), partition })
 }
@@ -100,8 +94,11 @@ export function makeIssuePorts(database: Database, overrides: Partial<IssueWalle
   return {
     log: createMemoryLog(),
     now: () => noon,
+    count: () => {},
+    // Only the first record of a batch is derived a second time.
+    random: () => 0.5,
     openKeyring: async () => ({ state: 'open', keyring }),
-    transaction: (work) => database.run((sql) => runWalletTransaction(sql, work)),
+    ...createTablePorts(database),
     ...overrides,
   }
 }

@@ -1,16 +1,16 @@
 // The wallet function: Kafka records told apart, batches that become wallets in one transaction, and what Lambda is told.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { DerivedAddress, Keyring } from '../../functions/wallet/derivation.ts'
+import { CrossCheckError, type DerivedAddress, type Keyring } from '../../functions/wallet/derivation.ts'
 import { createHandler, type WalletDependencies } from '../../functions/wallet/handler.ts'
-import type { WalletTables } from '../../functions/wallet/issue-wallets.ts'
+import { type ContradictionKind, RefusedRowError, type WalletTables } from '../../functions/wallet/issue-wallets.ts'
 import type { VaultState } from '../../functions/wallet/open-keyring.ts'
 import { classifyRecord, type KafkaRecord, readRecords } from '../../functions/wallet/records.ts'
 import type { IssuedWallet, WaitingCause } from '../../functions/wallet/wallet-tables.ts'
 import { IntegrityError, UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import { type AddressType, addressTypes, type Network } from '../../shared/model.ts'
-import { catchError, createMemoryLog, makeVerification, noon, verificationId } from '../support/fakes.ts'
+import { catchError, createMemoryLog, makeVerification, noon } from '../support/fakes.ts'
 
 const event = JSON.parse(toUserVerified({ ...makeVerification(), verifiedAt: noon }).value) as Record<string, unknown>
 
@@ -208,30 +208,52 @@ type State = {
   readonly waiting: { record: KafkaRecord; cause: WaitingCause }[]
 }
 
+const isSameId = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
 const keyOf = (wallet: IssuedWallet) => JSON.stringify([wallet.userId, wallet.network, wallet.addressType])
 
-/** The tables over one state, with the rules of their SQL; indices from 0 below `indices`. */
-function createTables(state: State, indices: number): WalletTables {
+/** The tables over one state, with the rules of their SQL. A record at offset `poison` is what the database refuses. */
+function createTables(state: State, poison: number | undefined): WalletTables {
+  const findBy = (wanted: (wallet: IssuedWallet) => boolean) => [...state.wallets.values()].find(wanted)
+  const refuse = (offsets: readonly number[]) => {
+    if (poison !== undefined && offsets.includes(poison))
+      throw new RefusedRowError('refused by the database: SQLSTATE 22P05')
+  }
   return {
-    allocateAccounts: async (userIds) => {
-      for (const userId of userIds.toSorted()) {
-        if (!state.accounts.has(userId) && state.accounts.size < indices)
-          state.accounts.set(userId, state.accounts.size)
-      }
-      return new Map([...state.accounts].filter(([userId]) => userIds.includes(userId)))
+    insertAccounts: async (accounts) => {
+      const taken = new Set(state.accounts.values())
+      const fresh = accounts.filter(
+        ({ userId, accountIndex }) => !state.accounts.has(userId) && !taken.has(accountIndex),
+      )
+      for (const { userId, accountIndex } of fresh) state.accounts.set(userId, accountIndex)
+      return fresh.length
     },
+    findAccounts: async (userIds) => new Map([...state.accounts].filter(([userId]) => userIds.includes(userId))),
     insertWallets: async (wallets) => {
-      const fresh = wallets.filter((wallet) => !state.wallets.has(keyOf(wallet)))
-      for (const wallet of fresh) state.wallets.set(keyOf(wallet), wallet)
-      return {
-        addresses: wallets.map((wallet) => state.wallets.get(keyOf(wallet))?.address ?? ''),
-        inserted: fresh.length,
+      refuse(wallets.map(({ sourceOffset }) => sourceOffset))
+      let count = 0
+      for (const wallet of wallets) {
+        const { network, address, sourceEventId } = wallet
+        const isHeld = (other: IssuedWallet) =>
+          (other.network === network && other.address === address) || isSameId(other.sourceEventId, sourceEventId)
+        if (state.wallets.has(keyOf(wallet)) || findBy(isHeld)) continue
+        state.wallets.set(keyOf(wallet), wallet)
+        count += 1
       }
+      return count
     },
+    findContradictions: async (claims) =>
+      claims.flatMap(({ wallet, verified }, at): { at: number; kind: ContradictionKind }[] => {
+        const standing = state.wallets.get(keyOf(wallet))
+        const source = findBy(({ sourceEventId }) => isSameId(sourceEventId, verified.event.event_id))
+        if (standing && standing.address !== wallet.address) return [{ at, kind: 'drift' }]
+        if (source && keyOf(source) !== keyOf(wallet)) return [{ at, kind: 'event' }]
+        return standing ? [] : [{ at, kind: 'holder' }]
+      }),
     quarantine: async (records) => {
       state.quarantine.push(...records)
     },
     park: async (records, cause) => {
+      refuse(records.map(({ offset }) => offset))
       state.waiting.push(...records.map((record) => ({ record, cause })))
     },
   }
@@ -246,26 +268,81 @@ const keyring: Keyring = {
     publicKey: new Uint8Array(33),
     accountXpub: `xpub-${network}-${account}`,
   }),
+  crossCheck: (network, addressType, account, derived) => {
+    if (derived.address !== `${network}-${addressType}-${account}`) throw new CrossCheckError('they differ')
+  },
 }
 
-function setUp(options: { vault?: () => Promise<VaultState>; indices?: number } = {}) {
+type SetUp = {
+  readonly vault?: () => Promise<VaultState>
+  readonly indices?: number
+  readonly random?: () => number
+  readonly poison?: number
+  /** Called with the number of each transaction, from 0, before it begins and before it commits. */
+  readonly onTransaction?: (transaction: number, moment: 'before' | 'after', state: State) => void
+}
+
+function setUp({ vault, indices = 1000, random = () => 0.5, poison, onTransaction = () => {} }: SetUp = {}) {
   let state: State = { accounts: new Map(), wallets: new Map(), quarantine: [], waiting: [] }
+  let sequence = 0
+  let transactions = 0
   const calls: string[] = []
+  const metrics: Record<string, number> = {}
+  const crossChecked: string[] = []
   const log = createMemoryLog()
   const dependencies: WalletDependencies = {
     log,
     now: () => noon,
+    random,
+    count: (metric, value) => {
+      metrics[metric] = (metrics[metric] ?? 0) + value
+    },
     openKeyring: async () => {
       calls.push('open')
-      return options.vault ? await options.vault() : { state: 'open', keyring }
+      const opened: VaultState = vault ? await vault() : { state: 'open', keyring }
+      if (opened.state !== 'open') return opened
+      const { derive, crossCheck } = opened.keyring
+      return {
+        state: 'open',
+        keyring: {
+          id: 1,
+          derive: (...given) => {
+            expect(calls.at(-1)).not.toBe('begin')
+            return derive(...given)
+          },
+          crossCheck: (...given) => {
+            expect(calls.at(-1)).not.toBe('begin')
+            crossChecked.push(given[3].address)
+            crossCheck(...given)
+          },
+        },
+      }
+    },
+    reserveAccounts: async (userIds) => {
+      calls.push('reserve')
+      return userIds.map((userId) => {
+        const index = state.accounts.get(userId)
+        if (index !== undefined) return { index, isTaken: false }
+        const taken = sequence++
+        return taken < indices ? { index: taken, isTaken: true } : undefined
+      })
     },
     transaction: async (work) => {
-      calls.push('transaction')
+      const number = transactions++
+      onTransaction(number, 'before', state)
+      calls.push('begin')
       // Work on a copy, kept only when the work succeeds.
       const draft = structuredClone(state)
-      const result = await work(createTables(draft, options.indices ?? 1000))
-      state = draft
-      return result
+      try {
+        const result = await work(createTables(draft, poison))
+        onTransaction(number, 'after', draft)
+        calls.push('commit')
+        state = draft
+        return result
+      } catch (error) {
+        calls.push('rollback')
+        throw error
+      }
     },
     nudgeAnnounce: async () => {
       calls.push('nudge')
@@ -276,11 +353,15 @@ function setUp(options: { vault?: () => Promise<VaultState>; indices?: number } 
   }
   const handle = createHandler(dependencies)
   const send = (...records: RawRecord[]) => handle(makeEvent(...records))
-  return { calls, log, send, dependencies, read: () => state, write: (changed: State) => (state = changed) }
+  const restart = (next: number) => (sequence = next)
+  const write = (changed: State) => (state = changed)
+  return { calls, crossChecked, log, metrics, send, dependencies, read: () => state, write, restart }
 }
 
+/** A record of an event of its own, in one of three partitions. */
 const makeUserRecord = (offset: number, changes: Record<string, unknown> = {}) =>
-  makeRaw({ offset, partition: offset % 3, value: toBase64({ ...event, ...changes }) })
+  makeRaw({ offset, partition: offset % 3, value: toBase64({ ...event, event_id: toEventId(offset), ...changes }) })
+const toEventId = (number: number) => `6b0f8a1e-0c5d-4c58-9b6e-${number.toString(16).padStart(12, '0')}`
 const foreign = (offset: number) => makeRaw({ offset, value: toBase64('hello') })
 const done = { batchItemFailures: [] }
 
@@ -293,15 +374,15 @@ describe('a batch', () => {
       makeUserRecord(3, { user_id: 'a', network: 'bitcoin', address_type: 'p2pkh' }),
     )
     expect(answer).toEqual(done)
-    expect(calls).toEqual(['open', 'transaction', 'nudge', 'beat ok'])
+    expect(calls).toEqual(['open', 'reserve', 'begin', 'commit', 'nudge', 'beat ok'])
     expect([...read().accounts]).toEqual([
-      ['a', 0],
-      ['b', 1],
+      ['b', 0],
+      ['a', 1],
     ])
     expect([...read().wallets.values()].map(({ address }) => address).toSorted()).toEqual([
-      'bitcoin-p2pkh-0',
-      'ethereum-eip55-1',
-      'tron-base58check-0',
+      'bitcoin-p2pkh-1',
+      'ethereum-eip55-0',
+      'tron-base58check-1',
     ])
     expect(log.lines).toEqual([
       {
@@ -326,7 +407,7 @@ describe('a batch', () => {
         address: 'ethereum-eip55-0',
         publicKey: new Uint8Array(33),
         accountXpub: 'xpub-ethereum-0',
-        sourceEventId: event.event_id,
+        sourceEventId: toEventId(5),
         sourceTopic: 'user.verified',
         sourcePartition: 2,
         sourceOffset: 5,
@@ -338,7 +419,7 @@ describe('a batch', () => {
 
   it('with one user several times issues once; the first record is the source', async () => {
     const { send, read, log } = setUp()
-    await send(makeUserRecord(3), makeUserRecord(6), makeUserRecord(9, { event_id: verificationId }))
+    await send(makeUserRecord(3), makeUserRecord(6), makeUserRecord(9))
     expect([...read().wallets.values()].map(({ sourceOffset }) => sourceOffset)).toEqual([3])
     expect(log.lines[0]?.fields).toMatchObject({ count: 3, new: 1, duplicate: 2 })
   })
@@ -350,7 +431,7 @@ describe('a batch', () => {
     calls.length = 0
     expect(await send(makeUserRecord(1), makeUserRecord(2))).toEqual(done)
     expect(read()).toEqual(before)
-    expect(calls).toEqual(['open', 'transaction', 'beat ok'])
+    expect(calls).toEqual(['open', 'reserve', 'begin', 'commit', 'beat ok'])
     expect(log.lines.at(-1)?.fields).toMatchObject({ new: 0, duplicate: 2 })
   })
 
@@ -372,7 +453,7 @@ describe('a batch', () => {
   it('with nothing of ours does not open the vault and says nothing of it', async () => {
     const { send, calls, read } = setUp()
     expect(await send(foreign(1))).toEqual(done)
-    expect(calls).toEqual(['transaction'])
+    expect(calls).toEqual(['begin', 'commit'])
     expect(read().quarantine).toHaveLength(1)
   })
 
@@ -399,10 +480,11 @@ describe('a batch', () => {
       fc.asyncProperty(fc.array(records, { maxLength: 4 }), async (batches) => {
         const { send, read } = setUp()
         const wanted = new Set<string>()
+        let nextOffset = 0
         for (const batch of batches) {
-          const raw = batch.map(({ user_id, kind: [network, address_type] }, offset) => {
+          const raw = batch.map(({ user_id, kind: [network, address_type] }) => {
             if (network !== 'foreign') wanted.add(JSON.stringify([user_id, network, address_type]))
-            return makeUserRecord(offset, { user_id, network, address_type })
+            return makeUserRecord(nextOffset++, { user_id, network, address_type })
           })
           expect(await send(...raw)).toEqual(done)
         }
@@ -428,7 +510,7 @@ describe('no root', () => {
     ])
     expect(read().wallets.size + read().accounts.size).toBe(0)
     expect(read().quarantine).toHaveLength(1)
-    expect(calls).toEqual(['open', 'transaction', 'beat failing'])
+    expect(calls).toEqual(['open', 'begin', 'commit', 'beat failing'])
     expect(log.lines.find(({ level }) => level === 'error')).toEqual({
       level: 'error',
       message: 'the vault is empty: no wallet can be issued, records wait',
@@ -452,7 +534,7 @@ describe('no root', () => {
 
 describe('account indices used up', () => {
   it('who has an account gets wallets; the others wait, all their records', async () => {
-    const { send, read, log } = setUp({ indices: 1 })
+    const { send, read, log, metrics } = setUp({ indices: 1 })
     await send(makeUserRecord(1, { user_id: 'a' }))
     const answer = await send(
       makeUserRecord(4, { user_id: 'a', network: 'tron', address_type: 'base58check' }),
@@ -472,27 +554,302 @@ describe('account indices used up', () => {
       'account indices are used up: records wait for another keyring',
     ])
     expect(log.lines.at(-1)?.fields).toMatchObject({ new: 1, duplicate: 0, waiting: 2 })
+    // Only what waits: numbers past the last index are no gaps.
+    expect(metrics).toEqual({ account_indices_used_up: 2 })
+  })
+
+  it('who got an account by a concurrent batch meanwhile does not wait', async () => {
+    const { send, read, metrics, calls } = setUp({
+      indices: 0,
+      onTransaction: (number, moment, state) => {
+        if (number === 0 && moment === 'before') state.accounts.set('a', 2 ** 31 - 1)
+      },
+    })
+    const answer = await send(makeUserRecord(1, { user_id: 'b' }), makeUserRecord(4, { user_id: 'a' }))
+    expect(answer).toEqual(done)
+    expect([...read().wallets.values()].map(({ address }) => address)).toEqual(['ethereum-eip55-2147483647'])
+    expect(read().waiting.map(({ record }) => record.offset)).toEqual([1])
+    expect(metrics).toEqual({ account_indices_used_up: 1 })
+    expect(calls.filter((call) => call === 'commit')).toHaveLength(2)
+  })
+})
+
+describe('a concurrent batch', () => {
+  const winFor = (userId: string, index: number, others = {}): SetUp => ({
+    onTransaction: (number, moment, state) => {
+      if (number === 0 && moment === 'before') state.accounts.set(userId, index)
+    },
+    ...others,
+  })
+
+  it('that won another index for a user: only that user goes a second round, with what stands', async () => {
+    const { send, read, metrics, calls, log } = setUp(winFor('b', 77))
+    const answer = await send(
+      makeUserRecord(1, { user_id: 'a' }),
+      makeUserRecord(4, { user_id: 'b' }),
+      makeUserRecord(7, { user_id: 'c' }),
+      makeUserRecord(10, { user_id: 'b', network: 'tron', address_type: 'base58check' }),
+    )
+    expect(answer).toEqual(done)
+    expect([...read().wallets.values()].map(({ address }) => address)).toEqual([
+      'ethereum-eip55-0',
+      'ethereum-eip55-2',
+      'ethereum-eip55-77',
+      'tron-base58check-77',
+    ])
+    expect(calls).toEqual(['open', 'reserve', 'begin', 'commit', 'begin', 'commit', 'nudge', 'beat ok'])
+    expect(metrics).toEqual({ account_index_gaps: 1 })
+    expect(log.lines).toHaveLength(1)
+    expect(log.lines[0]?.fields).toMatchObject({ count: 4, new: 4, duplicate: 0, waiting: 0 })
+  })
+
+  it('and then a database that is away: only the records of that user come again', async () => {
+    const { send, read, calls, log } = setUp({
+      onTransaction: (number, moment, state) => {
+        if (number === 0 && moment === 'before') state.accounts.set('b', 77)
+        if (number === 1) throw new UnavailableError('database', 'away')
+      },
+    })
+    const answer = await send(
+      makeUserRecord(1, { user_id: 'b' }),
+      makeUserRecord(4, { user_id: 'a' }),
+      makeUserRecord(7, { user_id: 'b' }),
+    )
+    expect(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier.offset)).toEqual([1, 7])
+    expect([...read().wallets.values()].map(({ userId }) => userId)).toEqual(['a'])
+    expect(calls.at(-1)).toBe('nudge')
+    expect(log.lines.map(({ message, fields }) => [message, fields.count])).toEqual([
+      ['batch done', 1],
+      ['batch is to come again', 2],
+    ])
+  })
+
+  it('that won the same index: no round is needed', async () => {
+    const { send, read, metrics } = setUp(winFor('a', 0))
+    expect(await send(makeUserRecord(1, { user_id: 'a' }))).toEqual(done)
+    expect([...read().wallets.values()].map(({ address }) => address)).toEqual(['ethereum-eip55-0'])
+    expect(metrics).toEqual({})
+  })
+
+  it('or a sequence that was set back: an index of another user is passed over', async () => {
+    const { send, read, metrics, restart } = setUp()
+    await send(makeUserRecord(1, { user_id: 'a' }), makeUserRecord(4, { user_id: 'b' }))
+    restart(0)
+    expect(await send(makeUserRecord(7, { user_id: 'c' }))).toEqual(done)
+    expect(read().accounts.get('c')).toBe(2)
+    expect(metrics).toEqual({ account_index_gaps: 2 })
+  })
+
+  it('or a sequence that was set far back: the batch comes again until it has passed', async () => {
+    const { send, read, restart } = setUp()
+    await send(...Array.from({ length: 10 }, (_, index) => makeUserRecord(index, { user_id: `user ${index}` })))
+    restart(0)
+    const answer = await send(makeUserRecord(70, { user_id: 'c' }), makeUserRecord(73, { user_id: 'user 1' }))
+    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: { partition: 'user.verified-1', offset: 70 } }])
+    expect(await send(makeUserRecord(70, { user_id: 'c' }))).toEqual(done)
+    expect(read().accounts.get('c')).toBe(10)
+  })
+})
+
+describe('a record that the database refuses', () => {
+  const send8 = (send: ReturnType<typeof setUp>['send']) =>
+    send(...Array.from({ length: 8 }, (_, index) => makeUserRecord(index * 3, { user_id: `user ${index}` })))
+
+  it('is found by halves, in order, and set aside with the reason; everything else is issued', async () => {
+    const { send, read, calls, metrics, log } = setUp({ poison: 15 })
+    expect(await send8(send)).toEqual(done)
+    expect([...read().wallets.values()].map(({ sourceOffset }) => sourceOffset)).toEqual([0, 3, 6, 9, 12, 18, 21])
+    expect(read().quarantine).toMatchObject([
+      { record: { offset: 15 }, reason: 'refused by the database: SQLSTATE 22P05' },
+    ])
+    // 8, 4, 4, 2, 1, 1, the one to be set aside, 2: and one statement for the indices of all.
+    const transactions = ['rollback', 'commit', 'rollback', 'rollback', 'commit', 'rollback', 'commit', 'commit']
+    expect(calls).toEqual([
+      ...['open', 'reserve'],
+      ...transactions.flatMap((end) => ['begin', end]),
+      ...['nudge', 'beat ok'],
+    ])
+    expect(metrics).toEqual({ account_index_gaps: 1 })
+    expect(log.lines.at(-1)?.fields).toMatchObject({ count: 8, new: 7, quarantined: 1 })
+  })
+
+  it('while its batch waits for a root is set aside, the others wait', async () => {
+    const { send, read } = setUp({ poison: 15, vault: async () => ({ state: 'no_root' }) })
+    expect(await send8(send)).toEqual(done)
+    expect(read().waiting.map(({ record }) => record.offset)).toEqual([0, 3, 6, 9, 12, 18, 21])
+    expect(read().quarantine.map(({ record }) => record.offset)).toEqual([15])
+  })
+
+  it('and then a database that is away: what was committed before is not reported, all after it is', async () => {
+    const { send, read, calls, log } = setUp({
+      poison: 15,
+      onTransaction: (number) => {
+        if (number === 4) throw new UnavailableError('database', 'away')
+      },
+    })
+    const answer = await send8(send)
+    expect(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier.offset)).toEqual([12, 15, 18, 21])
+    expect(read().quarantine).toEqual([])
+    expect(read().wallets.size).toBe(4)
+    expect(calls.at(-1)).toBe('nudge')
+    expect(log.lines[0]).toMatchObject({ message: 'batch done', fields: { count: 4, new: 4 } })
+  })
+
+  it('even where it is set aside, ends as an error', async () => {
+    const { dependencies } = setUp()
+    const error = new RefusedRowError('refused by the database: SQLSTATE 22P05')
+    const handle = createHandler({ ...dependencies, transaction: () => Promise.reject(error) })
+    expect(await catchError(() => handle(makeEvent(foreign(1))))).toBe(error)
+  })
+})
+
+describe('an event id', () => {
+  const foreignEvent = 'contradiction: its event_id is that of another user, network or address type'
+
+  it('that stands for another user, network or type is set aside; the rest of the batch is issued', async () => {
+    const { send, read, metrics, calls } = setUp()
+    await send(makeUserRecord(1, { user_id: 'a' }))
+    await send(makeUserRecord(4, { user_id: 'a', network: 'tron', address_type: 'base58check' }))
+    calls.length = 0
+    const answer = await send(
+      makeUserRecord(7, { user_id: 'b' }),
+      makeUserRecord(10, { user_id: 'c', event_id: toEventId(1) }),
+      // Its wallet stands, by another event.
+      makeUserRecord(13, { user_id: 'a', event_id: toEventId(4).toUpperCase() }),
+      // The event itself, late, beside those that take its name.
+      makeUserRecord(16, { user_id: 'a', event_id: toEventId(1) }),
+    )
+    expect(answer).toEqual(done)
+    expect(read().quarantine.map(({ record, reason }) => [record.offset, reason])).toEqual([
+      [10, foreignEvent],
+      [13, foreignEvent],
+    ])
+    expect([...read().accounts.keys()]).toEqual(['a', 'b'])
+    expect(read().wallets.size).toBe(3)
+    // The index taken for c.
+    expect(metrics).toEqual({ account_index_gaps: 1 })
+  })
+
+  it('shared by records of one batch that differ makes one wallet', async () => {
+    const { send, read, calls } = setUp()
+    const event_id = toEventId(1)
+    const answer = await send(
+      makeUserRecord(1, { user_id: 'a', event_id }),
+      makeUserRecord(4, { user_id: 'b', event_id: event_id.toUpperCase() }),
+      makeUserRecord(7, { user_id: 'a', event_id, network: 'tron', address_type: 'base58check' }),
+      makeUserRecord(10, { user_id: 'a', event_id }),
+    )
+    expect(answer).toEqual(done)
+    expect(read().quarantine.map(({ record }) => record.offset)).toEqual([4, 7])
+    expect([...read().wallets.values()].map(({ sourceOffset }) => sourceOffset)).toEqual([1])
+    expect(calls).toEqual([...['open', 'reserve', 'begin', 'rollback', 'begin', 'commit'], ...['nudge', 'beat ok']])
   })
 })
 
 describe('an address that is not the one issued before', () => {
-  it('is an error: nothing is written, the batch is not acknowledged, the address is not shown', async () => {
-    const { send, read, write } = setUp()
+  const drift = 'address drift: the ethereum eip55 address at'
+
+  it('is never written: its records are set aside, an alarm goes off, the rest is issued', async () => {
+    const { send, read, write, metrics, log, crossChecked } = setUp()
+    await send(makeUserRecord(1, { user_id: 'a' }), makeUserRecord(4, { user_id: 'b' }))
+    const { wallets } = read()
+    write({ ...read(), wallets: new Map([...wallets].map(([key, row]) => [key, { ...row, address: 'altered' }])) })
+    crossChecked.length = 0
+    const answer = await send(
+      makeUserRecord(7, { user_id: 'c' }),
+      makeUserRecord(10, { user_id: 'b' }),
+      makeUserRecord(13, { user_id: 'b' }),
+      makeUserRecord(16, { user_id: 'd' }),
+    )
+    expect(answer).toEqual(done)
+    const reason = `${drift} m/44'/0'/1'/0/0 is not the one that was issued for it`
+    expect(read().quarantine.map(({ record, reason }) => [record.offset, reason])).toEqual([
+      [10, reason],
+      [13, reason],
+    ])
+    expect([...read().wallets.values()].map(({ address }) => address)).toEqual([
+      'altered',
+      'altered',
+      'ethereum-eip55-2',
+      'ethereum-eip55-3',
+    ])
+    expect(metrics).toEqual({ address_drift: 2 })
+    // The first of the batch, and the one that drifts before that is believed.
+    expect(crossChecked).toEqual(['ethereum-eip55-2', 'ethereum-eip55-1'])
+    expect(log.lines.filter(({ level }) => level === 'error')).toEqual(
+      [10, 13].map((offset) => ({
+        level: 'error',
+        message: 'address drift: nothing is written',
+        fields: { topic: 'user.verified', partition: 1, offset, network: 'ethereum', reason },
+      })),
+    )
+    expect(JSON.stringify(log.lines)).not.toMatch(/altered|eip55-1/)
+  })
+
+  it('nor one that another user has', async () => {
+    const { send, read, write, metrics } = setUp()
     await send(makeUserRecord(1, { user_id: 'a' }))
     const { wallets } = read()
-    write({
-      ...read(),
-      wallets: new Map([...wallets].map(([key, row]) => [key, { ...row, address: 'altered-address' }])),
+    const taken = 'ethereum-eip55-1'
+    write({ ...read(), wallets: new Map([...wallets].map(([key, row]) => [key, { ...row, address: taken }])) })
+    expect(await send(makeUserRecord(4, { user_id: 'b' }))).toEqual(done)
+    expect(read().quarantine.map(({ reason }) => reason)).toEqual([
+      `${drift} m/44'/0'/1'/0/0 was issued for another user`,
+    ])
+    // The account of a wallet that was not written is not written either.
+    expect([...read().accounts]).toEqual([['a', 0]])
+    expect(metrics).toEqual({ address_drift: 1, account_index_gaps: 1 })
+  })
+
+  it('by a keyring that contradicts itself stops everything', async () => {
+    const opened = { derive: keyring.derive }
+    const { send, read, metrics, log, calls } = setUp({
+      vault: async () => ({ state: 'open', keyring: { ...keyring, ...opened } }),
     })
+    await send(makeUserRecord(1, { user_id: 'a' }), makeUserRecord(4, { user_id: 'b' }))
     const before = structuredClone(read())
+    opened.derive = (network, addressType, account) => ({
+      ...keyring.derive(network, addressType, account),
+      ...(account === 1 ? { address: 'another' } : {}),
+    })
     const error = await catchError(() =>
-      send(makeUserRecord(4, { user_id: 'b' }), makeUserRecord(7, { user_id: 'a' }), foreign(9)),
+      send(makeUserRecord(7, { user_id: 'c' }), foreign(8), makeUserRecord(10, { user_id: 'b' })),
     )
-    expect(error).toBeInstanceOf(IntegrityError)
-    expect(error.message).toBe(
-      "the ethereum address at m/44'/0'/0'/0/0 is not the one that was issued for it: nothing was written",
-    )
+    expect(error).toBeInstanceOf(CrossCheckError)
     expect(read()).toEqual(before)
+    expect(metrics).toEqual({ cross_check_failed: 1, account_index_gaps: 1 })
+    expect(log.lines.at(-1)).toEqual({
+      level: 'error',
+      message: 'two derivations of one address differ: nothing is written',
+      fields: { error },
+    })
+    expect(calls.at(-1)).toBe('beat failing')
+  })
+})
+
+describe('the second derivation', () => {
+  const records = Array.from({ length: 6 }, (_, index) => makeUserRecord(index * 3, { user_id: `user ${index}` }))
+
+  it('is of the first address of a batch, and of one in a hundred at random', async () => {
+    const draws = [0.5, 0.0099, 0.01, 0.99, 0]
+    const { send, crossChecked } = setUp({ random: () => draws.shift() ?? expect.unreachable() })
+    await send(...records)
+    expect(crossChecked).toEqual([0, 2, 5].map((index) => `ethereum-eip55-${index}`))
+  })
+
+  it('that differs stops the batch before anything is committed, and splits nothing', async () => {
+    const wrong: Keyring['derive'] = (network, addressType, account) => ({
+      ...keyring.derive(network, addressType, account),
+      ...(account === 4 ? { address: 'another' } : {}),
+    })
+    const { send, read, metrics, calls } = setUp({
+      random: () => 0,
+      vault: async () => ({ state: 'open', keyring: { ...keyring, derive: wrong } }),
+    })
+    expect(await catchError(() => send(...records, foreign(99)))).toBeInstanceOf(CrossCheckError)
+    expect(calls).toEqual(['open', 'reserve', 'beat failing'])
+    expect(read()).toEqual({ accounts: new Map(), wallets: new Map(), quarantine: [], waiting: [] })
+    expect(metrics).toEqual({ cross_check_failed: 1, account_index_gaps: 6 })
   })
 })
 
@@ -526,11 +883,11 @@ describe('what Lambda is told', () => {
         { level: 'warn', message: 'batch is to come again', fields: { part, count: 3, error } },
       ])
       // GET /health learns of a vault that is away; of the database it asks itself.
-      expect(calls).toEqual(part === 'vault' ? ['open', 'beat failing'] : ['open'])
+      expect(calls).toEqual(part === 'vault' ? ['open', 'beat failing'] : ['open', 'reserve'])
     },
   )
 
-  it('anything else is thrown, so that Lambda splits the batch down to the culprit', async () => {
+  it('anything else is thrown: Lambda tries again, and sets aside in the end', async () => {
     const { dependencies } = setUp()
     const error = new TypeError('a bug')
     const handle = createHandler({ ...dependencies, transaction: () => Promise.reject(error) })
