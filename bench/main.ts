@@ -3,6 +3,7 @@
 const benchmarks = {
   pipeline: () => import('./pipeline.ts'),
   derive: () => import('./derive.ts'),
+  batch: () => import('./batch.ts'),
   'cold-start': () => import('./cold-start.ts'),
 }
 
