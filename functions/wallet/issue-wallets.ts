@@ -177,7 +177,9 @@ function createBatch(ports: IssueWalletsPorts, vault: VaultState | undefined, no
       return await writeGood(tables, good, plan)
     })
 
-    for (const { userId } of plan?.newcomers ?? []) if (!changed.has(userId)) planner?.use(userId)
+    for (const { userId, accountIndex } of plan?.newcomers ?? []) {
+      if (!changed.has(userId)) planner?.use(userId, accountIndex)
+    }
     for (const [userId, standing] of changed) planner?.note(userId, standing)
     if ([...changed.values()].includes(undefined)) fruitless += 1
     const again = changed.size > 0 ? good.filter(({ event }) => changed.has(event.user_id)) : []

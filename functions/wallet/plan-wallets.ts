@@ -52,7 +52,7 @@ export type WalletPlanner = {
   /** Notes what stands for a user after a commit; undefined: nobody knows, to be asked again. */
   readonly note: (userId: string, standing: number | undefined) => void
   /** Notes that a taken index now is an account's. */
-  readonly use: (userId: string) => void
+  readonly use: (userId: string, index: number) => void
   /** How many indices were taken and are no account's. */
   readonly countGaps: () => number
 }
@@ -147,11 +147,9 @@ export function createWalletPlanner(ports: PlanWalletsPorts, keyring: Keyring, n
       if (standing === undefined) accounts.delete(userId)
       else accounts.set(userId, { index: standing, isTaken: false })
     },
-    use: (userId) => {
-      const account = accounts.get(userId)
-      if (!account?.isTaken) return
+    use: (userId, index) => {
       gaps -= 1
-      accounts.set(userId, { index: account.index, isTaken: false })
+      accounts.set(userId, { index, isTaken: false })
     },
     countGaps: () => gaps,
   }

@@ -383,6 +383,16 @@ test('rows that the database refuses are found by halves and set aside; every ot
   expect(await findSetAside()).toHaveLength(7)
 })
 
+test('what cannot even be set aside is an error, which shows no value', async () => {
+  // No partition of Kafka has such a number.
+  const record = { ...makeVerifiedRecord('user-1', 'tron'), partition: 2 ** 31 }
+  expect(await catchError(() => issue(wallet, [makeVerifiedRecord('user-2', 'tron'), record]))).toMatchObject({
+    name: 'RefusedRowError',
+    message: 'refused by the database: SQLSTATE 22003',
+  })
+  expect((await findRows()).map(({ userId }) => userId)).toEqual(['user-2'])
+})
+
 test('a user whose account a concurrent batch is inserting gets that one, in a second round', async () => {
   const metrics = createMetrics()
   const records = ['a', 'b', 'c'].map((userId) => makeVerifiedRecord(userId, 'tron'))

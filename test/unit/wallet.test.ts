@@ -105,7 +105,15 @@ describe('records of an invocation', () => {
     expect(readOne({ timestamp }).recordedAt.toISOString()).toBe(expected)
   })
 
-  it.each([undefined, null, {}, { records: [] }, makeEvent(makeRaw({ value: 'not base64!' }))])(
+  const malformed = [
+    ...['not base64!', 'YQ', 'YWI', 'YQ=', 'YQ===', 'Y', '=', '====', 'YW Jj', 'YWJj\n'].map((value) => ({ value })),
+    ...[{}, [[]], ['a'], [null], [{ a: 'YQ==' }], [{ a: [1.5] }], [{ a: ['1'] }], [{ a: {} }]].map((headers) => ({
+      headers,
+    })),
+    ...[{ offset: '1' }, { partition: 0.5 }, { topic: 1 }, { timestamp: null }],
+  ].map((overrides) => makeEvent(makeRaw(overrides)))
+
+  it.each([undefined, null, {}, { records: [] }, ...malformed])(
     'are those of Lambda, or the invocation fails: %#',
     (given) => {
       expect(() => readRecords(given)).toThrow()
@@ -850,6 +858,14 @@ describe('the second derivation', () => {
     expect(calls).toEqual(['open', 'reserve', 'beat failing'])
     expect(read()).toEqual({ accounts: new Map(), wallets: new Map(), quarantine: [], waiting: [] })
     expect(metrics).toEqual({ cross_check_failed: 1, account_index_gaps: 6 })
+  })
+
+  it('that differs already when the vault is opened stops the batch too', async () => {
+    const error = new CrossCheckError('they differ')
+    const { send, metrics, calls } = setUp({ vault: () => Promise.reject(error) })
+    expect(await catchError(() => send(...records))).toBe(error)
+    expect(calls).toEqual(['open', 'beat failing'])
+    expect(metrics).toEqual({ cross_check_failed: 1 })
   })
 })
 
