@@ -53,7 +53,7 @@ const describeCharacter = (character: string) =>
  * * Tron: base58check with version 0x41.
  *
  * A P2SH address hides its script: `p2sh-p2wpkh`, the only P2SH type of ours, says that it may be one, not that it is.
- * That the x of a taproot output lies on the curve is not asked: BIP-350 calls such an address valid.
+ * That the x of a taproot output lies on the curve is not asked, as BIP-350 does not: nobody could spend from one that does not.
  *
  * @param bitcoinNetwork says which Bitcoin is meant; other networks have one each
  */
