@@ -58,8 +58,9 @@ function fail(message) {
 
 // ---- tools
 
-const describeMissing = (what, found, debian, macos) =>
-  `  ${what}; found ${found}\n    Debian, Ubuntu:  ${debian}\n    macOS:           ${macos}`
+function describeMissing(what, found, debian, macos) {
+  return `  ${what}; found ${found}\n    Debian, Ubuntu:  ${debian}\n    macOS:           ${macos}`
+}
 
 /** As `findMissingTools`, of Node alone. */
 function findMissingNode() {
