@@ -2,8 +2,8 @@
 
 import { existsSync } from 'node:fs'
 import { cp, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { build } from 'esbuild'
+import { basename, dirname, join } from 'node:path'
+import { build, type Metafile } from 'esbuild'
 
 export const functionNames = [
   'intake',
@@ -21,6 +21,9 @@ export type FunctionName = (typeof functionNames)[number]
 /** The folder of each function's bundle. */
 export type Bundles = Readonly<Record<FunctionName, string>>
 
+/** Seconds of cold start and megabytes for an encoding that we have: they check ours, in tests. */
+const tooHeavy = ['ethers', 'tronweb']
+
 /** A function that cannot be bundled. The message names it. */
 export class BundleError extends Error {
   override readonly name = 'BundleError'
@@ -36,7 +39,7 @@ const requireBanner =
  * @param root the folder of the repository
  * @param output where the folders go, one a function
  * @returns the folder of each
- * @throws {BundleError} when a function is missing
+ * @throws {BundleError} when a function is missing, or one pulls in a package that is too heavy, through whatever other
  */
 export async function bundleFunctions(root: string, output: string): Promise<Bundles> {
   const missing = functionNames.filter((name) => !existsSync(join(root, 'functions', name, 'main.ts')))
@@ -44,7 +47,7 @@ export async function bundleFunctions(root: string, output: string): Promise<Bun
     throw new BundleError(`expected functions/NAME/main.ts of every function; missing: ${missing.join(', ')}`)
   }
   const folders = functionNames.map((name) => [name, join(output, name)] as const)
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: folders.map(([name]) => ({ in: join('functions', name, 'main.ts'), out: join(name, 'main') })),
     outdir: output,
@@ -59,11 +62,23 @@ export async function bundleFunctions(root: string, output: string): Promise<Bun
     banner: { js: requireBanner },
     external: ['sharp'],
     logLevel: 'warning',
+    metafile: true,
   })
+  refuseHeavyPackages(metafile)
   await copyInspectFiles(root, join(output, 'inspect'))
   await cp(join(root, 'functions/wallet/secp256k1/secp256k1.wasm'), join(output, 'wallet/secp256k1/secp256k1.wasm'))
   await cp(join(root, 'functions/migrate/migrations'), join(output, 'migrate/migrations'), { recursive: true })
   return Object.fromEntries(folders) as Record<FunctionName, string>
+}
+
+function refuseHeavyPackages({ outputs }: Metafile): void {
+  const found = Object.entries(outputs).flatMap(([output, { inputs }]) =>
+    tooHeavy
+      .filter((name) => Object.keys(inputs).some((input) => input.includes(`node_modules/${name}/`)))
+      .map((name) => `${name} in ${basename(dirname(output))}`),
+  )
+  if (found.length > 0)
+    throw new BundleError(`expected no package that is too heavy for a function; got ${found.join(', ')}`)
 }
 
 /** `sharp` is native code and finds its parts in `node_modules`; the PDF reader looks for its wasm beside itself. */

@@ -13,6 +13,7 @@ import type { ProvisionEnvironment } from '../functions/provision/environment.ts
 import type { ReadEnvironment } from '../functions/read/environment.ts'
 import type { VerificationEnvironment } from '../functions/verification/environment.ts'
 import type { WalletEnvironment } from '../functions/wallet/environment.ts'
+import { Alarms } from './alarms.ts'
 import type { Bundles } from './bundle.ts'
 import type { DataStack } from './data-stack.ts'
 import { FunctionIdentity } from './function-identity.ts'
@@ -135,6 +136,7 @@ export class ServiceStack extends Stack {
         ...database.grantConnect(walletIdentity, 'wallet'),
         ...vault.grantOpen(walletIdentity),
         STAGE: stage.name,
+        BITCOIN_NETWORK: stage.bitcoinNetwork,
         ACCEPT_PUBLIC_MNEMONICS: stage.acceptsPublicMnemonics ? 'true' : 'false',
         ANNOUNCE_FUNCTION: announce.grantInvoke(walletIdentity),
       },
@@ -158,7 +160,10 @@ export class ServiceStack extends Stack {
 
     const http = new HttpApi(this, 'Http', { stage, intake, read })
 
+    const alarms = new Alarms(this, 'Alarms', { stage })
+
     const outputs: Record<string, string> = {
+      AlarmTopicArn: alarms.topic.topicArn,
       ApiId: http.api.restApiId,
       ApiStage: http.api.deploymentStage.stageName,
     }

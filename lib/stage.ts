@@ -1,6 +1,7 @@
 // The stage table: everything in which one deployment differs from another, as data.
 // Constructs read it; nothing else decides by a stage's name.
 import { z } from 'zod'
+import type { BitcoinNetwork } from '../shared/model.ts'
 
 /** A number of seconds from 0 to 900, the longest delivery delay that SQS knows (SendMessage, DelaySeconds). */
 const delaySeconds = z.string().transform((text, context) => {
@@ -143,6 +144,8 @@ export type Stage = {
    * with the deployer's credentials. Never more than wrapping: opening stays with the wallet function.
    */
   readonly accountWrapsRoot: boolean
+  /** The Bitcoin network that addresses are for; testnet has a coin type and prefixes of its own. */
+  readonly bitcoinNetwork: BitcoinNetwork
   /** Whether the wallet function checks the root commitment against the vault's own record or the table. */
   readonly acceptsPublicMnemonics: boolean
   /** Requires TLS in bucket and queue policies: off where the emulator speaks plain http on loopback. */
@@ -194,6 +197,8 @@ function localStage(settings: Settings): Stage {
     verificationMaximumConcurrency: 2,
     provisionsRoot: true,
     accountWrapsRoot: true,
+    // As where money is: the same addresses as any wallet shows for the same mnemonic and path.
+    bitcoinNetwork: 'mainnet',
     acceptsPublicMnemonics: true,
     enforcesTls: false,
     requiresEncryptionContext: false,

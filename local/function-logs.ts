@@ -92,6 +92,12 @@ async function readEvents(logs: CloudWatchLogsClient, group: string, since: numb
 /** What the logger of the functions writes (Powertools for AWS Lambda). */
 const entrySchema = z.looseObject({ level: z.string(), message: z.string() })
 
+/** CloudWatch's embedded metric format; a metric that was counted several times has a list of values. */
+const metricsSchema = z.looseObject({
+  _aws: z.object({ CloudWatchMetrics: z.array(z.object({ Metrics: z.array(z.object({ Name: z.string() })) })) }),
+})
+const metricValueSchema = z.union([z.number(), z.array(z.number())])
+
 /** What says nothing to someone who watches one machine. */
 const hiddenFields = [
   ...['timestamp', 'service', 'sampling_rate', 'xray_trace_id', 'cold_start'],
@@ -102,19 +108,32 @@ function readLine(message: string): LogLine | undefined {
   const text = message.trim()
   // Lambda's own frame around each invocation.
   if (text === '' || /^(START|END|REPORT|INIT_START) /.test(text)) return undefined
-  const entry = readEntry(text)
+  const json = parseJson(text)
+  const counts = metricsSchema.safeParse(json).data
+  if (counts !== undefined) return describeMetrics(counts)
+  const entry = entrySchema.safeParse(json).data
   if (entry === undefined) return { level: /error|timed out/i.test(text) ? 'error' : 'info', message: text }
   const { level, message: said, ...fields } = entry
   for (const name of hiddenFields) delete fields[name]
   return { ...fields, level: toLevel(level), message: said }
 }
 
-function readEntry(text: string) {
+function parseJson(text: string): unknown {
   try {
-    return entrySchema.safeParse(JSON.parse(text)).data
+    return JSON.parse(text)
   } catch {
     return undefined
   }
+}
+
+/** A line of metrics by its values alone: one name and its sum each. */
+function describeMetrics(line: z.output<typeof metricsSchema>): LogLine {
+  const names = line._aws.CloudWatchMetrics.flatMap(({ Metrics }) => Metrics.map(({ Name }) => Name))
+  const values = names.map((name) => {
+    const value = metricValueSchema.parse(line[name])
+    return [name, typeof value === 'number' ? value : value.reduce((sum, each) => sum + each, 0)] as const
+  })
+  return { ...Object.fromEntries(values), level: 'info', message: 'counted' }
 }
 
 function toLevel(level: string): LogLine['level'] {

@@ -6,6 +6,7 @@ import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
+import { createMetrics, flushAfter } from '../../shared/metrics.ts'
 import { openDatabase } from '../../shared/secrets.ts'
 import { walletEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
@@ -19,9 +20,10 @@ const kms = new KMSClient(quickCalls)
 const lambda = new LambdaClient(quickCalls)
 const database = openDatabase(secrets, environment, { applicationName: 'wallet', deadline: 20_000 })
 const log = createLog('wallet')
+const metrics = createMetrics('wallet', environment.STAGE)
 const now = () => new Date()
 
-export const handler = createHandler({
+const handle = createHandler({
   log,
   now,
   openKeyring: createKeyringOpener({
@@ -30,7 +32,7 @@ export const handler = createHandler({
       { stage: environment.STAGE, secretArn: environment.VAULT_SECRET_ARN, keyArn: environment.VAULT_KEY_ARN },
     ),
     acceptPublicMnemonics: environment.ACCEPT_PUBLIC_MNEMONICS === 'true',
-    bitcoinNetwork: 'mainnet',
+    bitcoinNetwork: environment.BITCOIN_NETWORK,
     now,
   }),
   transaction: (work) => database.run((sql) => runWalletTransaction(sql, work)),
@@ -40,3 +42,5 @@ export const handler = createHandler({
   },
   beat: createBeat('vault', { now, write: (heartbeat) => database.run((sql) => writeHeartbeat(sql, heartbeat)) }),
 })
+
+export const handler = flushAfter(metrics, handle)

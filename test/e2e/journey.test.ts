@@ -1,10 +1,11 @@
 // The whole path through the deployed local stack: documents in over HTTP, wallets out, faults in between. Kafka and
 // Postgres are the test's own, given by their addresses, so that they can be stopped.
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { entropyToMnemonic } from 'bip39'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -63,6 +64,15 @@ afterAll(async () => {
 })
 
 const networks = ['ethereum', 'bitcoin', 'tron'] as const
+/** Network, purpose and coin type of each address type. */
+const pathOfType: Readonly<Record<string, string>> = {
+  eip55: 'ethereum 44 60',
+  p2pkh: 'bitcoin 44 0',
+  'p2sh-p2wpkh': 'bitcoin 49 0',
+  p2wpkh: 'bitcoin 84 0',
+  p2tr: 'bitcoin 86 0',
+  base58check: 'tron 44 195',
+}
 const countWallets = async () => {
   const [row] = await sql<[{ wallets: number; accounts: number; addresses: number }]>`
     select count(*)::int as wallets, count(distinct user_id)::int as accounts, count(distinct address)::int as addresses
@@ -76,10 +86,26 @@ describe('the demonstration', () => {
   })
 })
 
+/** What others derive for these accounts: an address for each type. Meanwhile idle connections may be closed, hence not in one go. */
+async function deriveIndependently(accounts: readonly number[]): Promise<Readonly<Record<string, string>>[]> {
+  const script = new URL('../support/derive-independently.mjs', import.meta.url).pathname
+  const running = promisify(execFile)(process.execPath, [script])
+  running.child.stdin?.end(JSON.stringify({ mnemonic, accounts }))
+  return JSON.parse((await running).stdout)
+}
+
 describe('addresses', () => {
+  /** Has every type that there is. */
+  const collector = 'holder-0'
+
   it('equal those that ethers, bitcoinjs-lib and tronweb compute for accounts 0 to 20', async () => {
     const users = Array.from({ length: 18 }, (_, index) => `holder-${index}`)
-    const uploads = users.flatMap((user_id) => networks.map((network) => ({ user_id, network })))
+    const uploads: { user_id: string; network: (typeof networks)[number]; address_type?: string }[] = [
+      ...users.flatMap((user_id) => networks.map((network) => ({ user_id, network }))),
+      ...['p2sh-p2wpkh', 'p2wpkh', 'p2tr'].map((address_type) => ({
+        ...{ user_id: collector, network: 'bitcoin' as const, address_type },
+      })),
+    ]
     await forEachAtOnce(uploads, 4, async (upload) => {
       const answer = await postDocument(stack.api_url, { ...upload, document: makeLetter(upload.user_id) })
       expect(answer.status).toBe(202)
@@ -88,30 +114,49 @@ describe('addresses', () => {
       await sql<{ userId: string }[]>`select user_id as "userId" from wallet.accounts`,
       users,
     ]
-    await forEachAtOnce(uploads, 4, async ({ user_id, network }) => {
-      await waitForWallet(stack.api_url, user_id, network)
+    await forEachAtOnce(uploads, 4, async ({ user_id, network, address_type: addressType }) => {
+      await waitForWallet(stack.api_url, user_id, network, { addressType })
     })
     const everyone = new Set([...demonstrated.map(({ userId }) => userId), ...held])
-    const wallets: { network: (typeof networks)[number]; account: number; address: string }[] = []
+    const wallets: { type: string; account: number; address: string }[] = []
     for (const user of everyone) {
       const answer = await call(stack.api_url, `/wallet/${encodePathSegment(user)}`)
       for (const wallet of answer.body.wallets as Record<string, string>[]) {
-        const path = /^m\/44'\/(60|0|195)'\/(\d+)'\/0\/0$/.exec(wallet.derivation_path ?? '')
-        expect(path, wallet.derivation_path).not.toBeNull()
-        const network = wallet.network as (typeof networks)[number]
-        expect(path?.[1]).toBe({ ethereum: '60', bitcoin: '0', tron: '195' }[network])
-        wallets.push({ network, account: Number(path?.[2]), address: wallet.wallet_address ?? '' })
+        const { network, address_type: type = '', derivation_path: path = '', wallet_address: address = '' } = wallet
+        const parts = /^m\/(\d+)'\/(\d+)'\/(\d+)'\/0\/0$/.exec(path)
+        expect(`${network} ${parts?.[1]} ${parts?.[2]}`, path).toBe(pathOfType[type])
+        wallets.push({ type, account: Number(parts?.[3]), address })
       }
     }
+    expect(wallets).toHaveLength(3 + uploads.length)
     expect([...new Set(wallets.map(({ account }) => account))].toSorted((a, b) => a - b)).toEqual(
       Array.from({ length: 21 }, (_, account) => account),
     )
-    const script = new URL('../support/derive-independently.mjs', import.meta.url).pathname
-    const input = JSON.stringify({ mnemonic, accounts: wallets.map(({ account }) => account) })
-    const opinions: Record<string, string>[] = JSON.parse(
-      execFileSync(process.execPath, [script], { input }).toString(),
+    const opinions = await deriveIndependently(wallets.map(({ account }) => account))
+    expect(wallets.map(({ address }) => address)).toEqual(wallets.map(({ type }, at) => opinions[at]?.[type]))
+  })
+
+  it('of one user, all four Bitcoin types on one account, are listed and found by their type', async () => {
+    const listed = await call(stack.api_url, `/wallet/${collector}`)
+    const wallets = (listed.body.wallets as Record<string, string>[]).filter(({ network }) => network === 'bitcoin')
+    expect(wallets.map(({ address_type }) => address_type).toSorted()).toEqual(
+      ['p2pkh', 'p2sh-p2wpkh', 'p2tr', 'p2wpkh'].toSorted(),
     )
-    expect(wallets.map(({ address }) => address)).toEqual(wallets.map(({ network }, at) => opinions[at]?.[network]))
+    expect(new Set(wallets.map(({ derivation_path }) => derivation_path?.split('/')[3])).size).toBe(1)
+    expect(wallets.map(({ wallet_address }) => wallet_address?.slice(0, 4)).toSorted()).toEqual([
+      ...[expect.stringMatching(/^1/), expect.stringMatching(/^3/), 'bc1p', 'bc1q'],
+    ])
+    for (const wallet of wallets) {
+      const query = `network=bitcoin&address_type=${wallet.address_type}`
+      const found = await call(stack.api_url, `/wallet/${collector}?${query}`)
+      expect(found).toMatchObject({ status: 200, body: { ...wallet, user_id: collector } })
+    }
+    const plain = await call(stack.api_url, `/wallet/${collector}?network=bitcoin`)
+    expect(plain.body).toMatchObject({ address_type: 'p2pkh' })
+    const [row] = await sql<[{ accounts: number; wallets: number }]>`
+      select count(distinct account_index)::int as accounts, count(*)::int as wallets
+      from wallet.wallets where user_id = ${collector}`
+    expect(row).toEqual({ accounts: 1, wallets: 6 })
   })
 })
 
@@ -130,7 +175,7 @@ describe('200 documents for 100 users over two networks, 8 clients at once', () 
       ids.set(`${upload.user_id} ${upload.network}`, answer.body.verification_id)
     })
     await forEachAtOnce(uploads, 8, async ({ user_id, network }) => {
-      await waitForWallet(stack.api_url, user_id, network, 300_000)
+      await waitForWallet(stack.api_url, user_id, network, { milliseconds: 300_000 })
     })
     const after = await countWallets()
     expect(after.wallets - before.wallets).toBe(200)
@@ -141,7 +186,7 @@ describe('200 documents for 100 users over two networks, 8 clients at once', () 
   })
 
   it('posted again change nothing', async () => {
-    const rows = () => sql`select * from wallet.wallets order by user_id, network`
+    const rows = () => sql`select * from wallet.wallets order by user_id, network, address_type`
     const verdicts = () => sql`select id, status, attempt, verified_at from verification.verifications order by id`
     const before = [await rows(), await verdicts()]
     await forEachAtOnce(uploads, 8, async (upload) => {
@@ -241,6 +286,15 @@ describe('bad input over HTTP', () => {
     expect(await call(stack.api_url, '/wallet/torn?network=bitcoin')).toMatchObject({ status: 404 })
   })
 
+  it('answers an address type that the network does not have', async () => {
+    const answer = await upload({ network: 'ethereum', address_type: 'p2tr' })
+    expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_field' } })
+    expect(await call(stack.api_url, '/wallet/nobody?network=tron&address_type=p2tr')).toMatchObject({
+      status: 400,
+      body: { code: 'unknown_address_type' },
+    })
+  })
+
   it('answers an unknown network, user, verification and route', async () => {
     expect(await call(stack.api_url, '/wallet/nobody?network=doge')).toMatchObject({
       status: 400,
@@ -275,7 +329,8 @@ describe('events', () => {
       },
       ({ status }) => status === 0,
     )
-    const seen: { id: string; key: string | undefined; user: string; type: string | undefined }[] = []
+    const seen: { id: string; key: string | undefined; user: string; type: string | undefined; wallet: unknown[] }[] =
+      []
     const consumer = client.consumer({ groupId: `reader-${Date.now()}` })
     await consumer.connect()
     await consumer.subscribe({ topics: ['wallet.created'], fromBeginning: true })
@@ -287,6 +342,7 @@ describe('events', () => {
           key: message.key?.toString(),
           user: event.user_id,
           type: message.headers?.event_type?.toString(),
+          wallet: [event.user_id, event.network, event.address_type, event.wallet_address, event.derivation_path],
         })
       },
     })
@@ -297,6 +353,9 @@ describe('events', () => {
     await consumer.disconnect()
     expect(new Set(seen.map(({ id }) => id)).size).toBe(expected.wallets)
     for (const event of seen) expect(event).toMatchObject({ key: event.user, type: 'wallet.created' })
+    const rows = await sql`select user_id, network, address_type, address, derivation_path from wallet.wallets`
+    const issued = rows.map((row) => JSON.stringify(Object.values(row)))
+    expect(new Set(seen.map(({ wallet }) => JSON.stringify(wallet)))).toEqual(new Set(issued))
   })
 
   it('that are not ours are set aside and block nobody', async () => {
@@ -352,7 +411,7 @@ describe('outages', () => {
       ({ status }) => status === 5,
     )
     kafka = await startKafka({ stateFolder: join(folder, 'servers'), jarFolder, port: kafka.port })
-    for (const user_id of users) await waitForWallet(stack.api_url, user_id, 'bitcoin', 180_000)
+    for (const user_id of users) await waitForWallet(stack.api_url, user_id, 'bitcoin', { milliseconds: 180_000 })
   })
 
   it('Postgres stopped: 503 with Retry-After, and the same request later succeeds', async () => {

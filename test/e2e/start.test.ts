@@ -40,7 +40,7 @@ async function readPermanent(stack: StackDescription): Promise<{ wallets: unknow
   const sql = postgres(stack.database_url, { max: 1, onnotice: () => {} })
   const wallets = await sql`
     select user_id, network, address_type, account_index, derivation_path, address, account_xpub, created_at
-    from wallet.wallets order by user_id, network`
+    from wallet.wallets order by user_id, network, address_type`
   await sql.end()
   const client = new SecretsManagerClient({
     endpoint: stack.emulator_url,

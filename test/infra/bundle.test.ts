@@ -108,6 +108,26 @@ test('a new migration changes the asset of migrate, and of no other function', a
   expect(changed).toEqual(['migrate'])
 })
 
+test('no function of the project contains ethers or tronweb, else it would be refused as below', async () => {
+  const bundles = await bundleFunctions(project, join(folder, 'bundles'))
+  expect(Object.keys(bundles)).toEqual([...functionNames])
+})
+
+test.each(['ethers', 'tronweb'])('%s in a function is refused, also when another package brings it', async (heavy) => {
+  mkdirSync(join(root, 'shared'))
+  writeFileSync(
+    join(root, 'shared/encode.ts'),
+    `import * as heavy from '${heavy}'\nexport const encode = () => Object.keys(heavy)\n`,
+  )
+  writeFileSync(
+    join(root, 'functions/read/main.ts'),
+    `import { encode } from '../../shared/encode.ts'\nexport const handler = async () => encode()\n`,
+  )
+  const bundling = bundleFunctions(root, join(folder, 'bundles'))
+  await expect(bundling).rejects.toThrow(BundleError)
+  await expect(bundling).rejects.toThrow(`${heavy} in read`)
+})
+
 test('says which functions are missing', async () => {
   rmSync(join(root, 'functions/read'), { recursive: true })
   rmSync(join(root, 'functions/wallet/main.ts'))

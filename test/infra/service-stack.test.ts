@@ -71,6 +71,7 @@ const expected = {
       ...vault,
       DATABASE_SECRET_ARN: '<DatabaseWalletSecret.Id>',
       STAGE: 'local',
+      BITCOIN_NETWORK: 'mainnet',
       ACCEPT_PUBLIC_MNEMONICS: 'true',
       ANNOUNCE_FUNCTION: `<${idOf('Announce')}>`,
     },
@@ -173,6 +174,13 @@ test('publicly known mnemonics are refused where the stage says so', () => {
   const { service } = synthesise({ ...stage, acceptsPublicMnemonics: false })
   Assertions.fromJSON(service).hasResourceProperties('AWS::Lambda::Function', {
     Environment: { Variables: { ACCEPT_PUBLIC_MNEMONICS: 'false' } },
+  })
+})
+
+test('the Bitcoin network follows the stage', () => {
+  const { service } = synthesise({ ...stage, bitcoinNetwork: 'testnet' })
+  Assertions.fromJSON(service).hasResourceProperties('AWS::Lambda::Function', {
+    Environment: { Variables: { BITCOIN_NETWORK: 'testnet' } },
   })
 })
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { inTransaction } from '../../shared/database.ts'
-import type { Reason, Verification } from '../../shared/model.ts'
+import { addressTypes, type Reason, type Verification } from '../../shared/model.ts'
 import {
   beginInspection,
   commitVerdict,
@@ -95,16 +95,17 @@ test('the same upload again is the same row, whatever its state', async () => {
   expect(await countRows(upload.userId)).toBe(1)
 })
 
-test('another document, network or user is another row', async () => {
+test('another document, network, address type or user is another row', async () => {
   const upload = makeUpload()
   const others = [
     upload,
     { ...upload, documentSha256: Buffer.alloc(32, 2) },
     { ...upload, network: 'tron', addressType: 'base58check' } as const,
+    ...addressTypes.bitcoin.map((addressType) => ({ ...upload, network: 'bitcoin' as const, addressType })),
     { ...upload, userId: `${upload.userId}'` },
   ]
   const rows = await Promise.all(others.map((other) => registerUpload(intake, { ...other, id: randomUUID() })))
-  expect(new Set(rows.map(({ id }) => id)).size).toBe(4)
+  expect(new Set(rows.map(({ id }) => id)).size).toBe(8)
 })
 
 test('user ids are compared byte by byte', async () => {
@@ -175,6 +176,18 @@ test('who has passed is answered by that verification, whatever the document', a
   expect(await countRows(upload.userId)).toBe(2)
   const onOther = await registerUpload(intake, { ...third, network: 'tron', addressType: 'base58check' })
   expect(onOther).toMatchObject({ id: third.id, status: 'pending' })
+})
+
+test('who has passed for one Bitcoin type has not passed for another', async () => {
+  const upload = makeUpload({ network: 'bitcoin', addressType: 'p2wpkh' })
+  const passed = await judge(upload, { status: 'verified', at: laterBy(1) })
+  const taproot = { ...upload, id: randomUUID(), addressType: 'p2tr' } as const
+  expect(await registerUpload(intake, taproot)).toMatchObject({
+    id: taproot.id,
+    status: 'pending',
+    addressType: 'p2tr',
+  })
+  expect(await registerUpload(intake, { ...upload, id: randomUUID() })).toEqual(passed)
 })
 
 test('inspection begins again for a message that comes again, and not after a verdict', async () => {

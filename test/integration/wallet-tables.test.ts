@@ -6,7 +6,7 @@ import type { KafkaRecord } from '../../functions/wallet/records.ts'
 import { runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
 import type { Database } from '../../shared/database.ts'
 import { IntegrityError } from '../../shared/errors.ts'
-import { type Network, networks } from '../../shared/model.ts'
+import { addressTypes, type Network, networks } from '../../shared/model.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { catchError, noon } from '../support/fakes.ts'
 import { issue, keyring, makeKafkaRecord, makeVerifiedRecord } from '../support/wallet-records.ts'
@@ -95,6 +95,29 @@ test('the networks of a user share one account index', async () => {
     "second m/44'/0'/1'/0/0",
     "second m/44'/195'/1'/0/0",
   ])
+})
+
+test('the Bitcoin types of a user share one account index, each under the purpose of its standard', async () => {
+  await issue(wallet, [makeVerifiedRecord('another', 'bitcoin')])
+  const records = shuffle(addressTypes.bitcoin.map((type) => makeVerifiedRecord('holder', 'bitcoin', 0, type)))
+  expect(await issue(wallet, [...records, ...records])).toMatchObject({ inserted: 4, duplicate: 4 })
+  const read = () => owner<{ type: string; path: string; address: string; xpub: string }[]>`
+    select address_type as type, derivation_path as path, address, account_xpub as xpub
+    from wallet.wallets where user_id = 'holder' order by path`
+  const issued = await read()
+  expect(issued.map(({ type, path }) => `${type} ${path}`)).toEqual([
+    "p2pkh m/44'/0'/1'/0/0",
+    "p2sh-p2wpkh m/49'/0'/1'/0/0",
+    "p2wpkh m/84'/0'/1'/0/0",
+    "p2tr m/86'/0'/1'/0/0",
+  ])
+  expect(new Set(issued.map(({ address }) => address)).size).toBe(4)
+  expect(new Set(issued.map(({ xpub }) => xpub)).size).toBe(4)
+  expect(await findAccounts()).toHaveLength(2)
+
+  expect(await issue(wallet, shuffle(records))).toMatchObject({ inserted: 0, duplicate: 4 })
+  expect(await read()).toEqual(issued)
+  expect(await findNextIndex()).toBe(2)
 })
 
 test('user ids are compared byte by byte', async () => {

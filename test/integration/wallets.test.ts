@@ -3,7 +3,7 @@ import type postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Database, inTransaction } from '../../shared/database.ts'
 import { createBeat, findHeartbeats, type Heartbeat, writeHeartbeat } from '../../shared/heartbeats.ts'
-import type { Wallet } from '../../shared/model.ts'
+import { addressTypes, type Wallet } from '../../shared/model.ts'
 import { findWallet, findWallets, lockUnannouncedWallets, markWalletsAnnounced } from '../../shared/wallets.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { noon } from '../support/fakes.ts'
@@ -60,6 +60,18 @@ test('a wallet is found by its user, network and address type; all of a user are
   expect(await findWallet(reader, 'reader', 'tron', 'p2pkh')).toBeUndefined()
   expect(await findWallet(reader, 'nobody', 'tron', 'base58check')).toBeUndefined()
   expect(await findWallets(reader, 'nobody')).toEqual([])
+})
+
+test('the Bitcoin wallets of a user are found by their types, and all of them together', async () => {
+  const records = addressTypes.bitcoin.map((type) => makeVerifiedRecord('collector', 'bitcoin', 0, type))
+  await issue(wallet, records.slice(0, 3))
+  expect(await findWallet(reader, 'collector', 'bitcoin', 'p2tr')).toBeUndefined()
+  await issue(wallet, records.slice(3))
+  const found = await Promise.all(addressTypes.bitcoin.map((type) => findWallet(reader, 'collector', 'bitcoin', type)))
+  expect(found.map((row) => row?.addressType)).toEqual(addressTypes.bitcoin)
+  const all = await findWallets(reader, 'collector')
+  expect(new Set(all)).toEqual(new Set(found))
+  expect(new Set(all.map(({ accountIndex }) => accountIndex)).size).toBe(1)
 })
 
 test('unannounced wallets are found, the oldest first, and what another holds is skipped', async () => {

@@ -113,13 +113,20 @@ export async function poll(
   }
 }
 
-/** The wallet of a user, waited for. */
-export const waitForWallet = (apiUrl: string, userId: string, network: string, milliseconds?: number) =>
-  poll(
-    () => call(apiUrl, `/wallet/${encodePathSegment(userId)}?network=${network}`),
+/** The wallet of a user, waited for; of the network's default type unless one is given. */
+export const waitForWallet = (
+  apiUrl: string,
+  userId: string,
+  network: string,
+  options: { readonly addressType?: string | undefined; readonly milliseconds?: number } = {},
+) => {
+  const type = options.addressType === undefined ? '' : `&address_type=${options.addressType}`
+  return poll(
+    () => call(apiUrl, `/wallet/${encodePathSegment(userId)}?network=${network}${type}`),
     (answer) => answer.status === 200,
-    milliseconds,
+    options.milliseconds,
   )
+}
 
 /** Percent-encodes, dots too: a path segment of dots alone means another path to many clients. */
 export const encodePathSegment = (text: string) => encodeURIComponent(text).replaceAll('.', '%2E')

@@ -6,7 +6,7 @@ import type { KafkaRecord, MskEvent } from '../../functions/wallet/records.ts'
 import { runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
 import type { Database } from '../../shared/database.ts'
 import { type EventRecord, toUserVerified } from '../../shared/events.ts'
-import { addressTypes, type Network } from '../../shared/model.ts'
+import { type AddressType, addressTypes, type Network } from '../../shared/model.ts'
 import { createMemoryLog, makeVerification, noon } from './fakes.ts'
 
 /** Published in BIP-39: anyone has its keys. 24 words. */
@@ -28,13 +28,17 @@ export const keyring: Keyring = {
 }
 
 /** The event that a verification of this user announces. */
-export function makeUserVerified(userId: string, network: Network): EventRecord {
+export function makeUserVerified(
+  userId: string,
+  network: Network,
+  addressType: AddressType = addressTypes[network][0],
+): EventRecord {
   return toUserVerified({
     ...makeVerification({
       id: randomUUID(),
       userId,
       network,
-      addressType: addressTypes[network][0],
+      addressType,
       status: 'verified',
     }),
     verifiedAt: noon,
@@ -63,8 +67,13 @@ export function makeKafkaRecord(content: {
 }
 
 /** A record of a verified user. */
-export function makeVerifiedRecord(userId: string, network: Network, partition = 0): KafkaRecord {
-  return makeKafkaRecord({ ...makeUserVerified(userId, network), partition })
+export function makeVerifiedRecord(
+  userId: string,
+  network: Network,
+  partition = 0,
+  addressType?: AddressType,
+): KafkaRecord {
+  return makeKafkaRecord({ ...makeUserVerified(userId, network, addressType), partition })
 }
 
 /** What Lambda is called with for these records. */

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHandler, type IntakeDependencies } from '../../functions/intake/handler.ts'
 import { UnavailableError } from '../../shared/errors.ts'
-import { networks, type VerificationStatus } from '../../shared/model.ts'
+import { addressTypes, networks, type VerificationStatus } from '../../shared/model.ts'
 import type { Upload } from '../../shared/verifications.ts'
 import { call, createMemoryLog, makeHttpEvent, makeVerification, noon, verificationId } from '../support/fakes.ts'
 
@@ -138,9 +138,9 @@ describe('a good request', () => {
     expect(uploads[0]).toMatchObject({ network, addressType })
   })
 
-  it('takes an address type of the network', async () => {
-    const { uploads } = await post(makeBody({ network: 'bitcoin', address_type: 'p2pkh' }))
-    expect(uploads[0]).toMatchObject({ network: 'bitcoin', addressType: 'p2pkh' })
+  it.each(addressTypes.bitcoin)('takes the address type %s of Bitcoin', async (addressType) => {
+    const { uploads } = await post(makeBody({ network: 'bitcoin', address_type: addressType }))
+    expect(uploads[0]).toMatchObject({ network: 'bitcoin', addressType })
   })
 
   it('ignores unknown fields, those that name prototypes too', async () => {
@@ -298,10 +298,11 @@ describe('422: a field is missing or wrong', () => {
 
   it.each([
     ['ethereum', 'p2pkh', 'eip55'],
-    ['bitcoin', 'eip55', 'p2pkh'],
+    ['ethereum', 'p2tr', 'eip55'],
+    ['bitcoin', 'eip55', 'p2pkh, p2sh-p2wpkh, p2wpkh, p2tr'],
     ['tron', 'p2pkh', 'base58check'],
-    ['bitcoin', 'P2PKH', 'p2pkh'],
-    ['bitcoin', 'p2wsh', 'p2pkh'],
+    ['bitcoin', 'P2PKH', 'p2pkh, p2sh-p2wpkh, p2wpkh, p2tr'],
+    ['bitcoin', 'p2wsh', 'p2pkh, p2sh-p2wpkh, p2wpkh, p2tr'],
   ])('%s with the address type %s', async (network, given, expected) => {
     const message = `expected an address type of ${network}: ${expected}; got "${given}"`
     await expectIssue(makeBody({ network, address_type: given }), 'address_type', message)

@@ -70,8 +70,9 @@ describe('user.verified', () => {
       verifiedAt: fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }),
     })
     fc.assert(
-      fc.property(rows, ({ network, ...rest }) => {
-        const addressType = addressTypes[network][0]
+      fc.property(rows, fc.nat(), ({ network, ...rest }, nth) => {
+        const addressType = addressTypes[network][nth % addressTypes[network].length]
+        if (addressType === undefined) throw new Error('expected an address type of each network')
         const { key, value } = toUserVerified({ ...row, ...rest, network, addressType })
         expect(key).toBe(rest.userId)
         expect(userVerifiedSchema.parse(JSON.parse(value))).toEqual(JSON.parse(value))
@@ -106,6 +107,7 @@ describe('wallet.created', () => {
       wallet,
       makeWallet({ userId: 'user-2' }),
       makeWallet({ network: 'tron', addressType: 'base58check' }),
+      ...addressTypes.bitcoin.map((addressType) => makeWallet({ network: 'bitcoin', addressType })),
       makeWallet({ keyringId: 2 }),
       makeWallet({ userId: 'user-1","ethereum' }),
     ]
@@ -143,6 +145,10 @@ describe('networks and address types', () => {
       expect(types.filter((type) => isAddressTypeOf(network, type))).toEqual(addressTypes[network])
       expect(isAddressTypeOf(network, 'toString')).toBe(false)
     }
+  })
+
+  it('the default of Bitcoin is p2pkh, and its types are all of BIP-44, 49, 84 and 86', () => {
+    expect(addressTypes.bitcoin).toEqual(['p2pkh', 'p2sh-p2wpkh', 'p2wpkh', 'p2tr'])
   })
 
   it('a network is read in any case, by ASCII letters only', () => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { createHandler, type ReadDependencies } from '../../functions/read/handler.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import type { Heartbeat } from '../../shared/heartbeats.ts'
-import { userIdSchema } from '../../shared/model.ts'
+import { addressTypes, userIdSchema } from '../../shared/model.ts'
 import {
   call,
   createMemoryLog,
@@ -152,6 +152,19 @@ describe('GET /wallet/{user_id}', () => {
     })
   })
 
+  it('answers all Bitcoin wallets of a user, one of each address type, told apart by it', async () => {
+    const wallets = addressTypes.bitcoin.map((addressType) =>
+      makeWallet({ network: 'bitcoin', addressType, address: `the ${addressType}` }),
+    )
+    const { getWallet } = setUp({ findWallets: async () => wallets })
+    expect((await getWallet('user-1')).body).toEqual({
+      user_id: 'user-1',
+      wallets: addressTypes.bitcoin.map((address_type) => ({
+        ...{ ...body, network: 'bitcoin', address_type, wallet_address: `the ${address_type}` },
+      })),
+    })
+  })
+
   it('answers the wallet of a network', async () => {
     const { getWallet } = setUp({ findWallet: async () => wallet })
     const answer = await getWallet('user-1', { network: ['ethereum'] })
@@ -166,6 +179,9 @@ describe('GET /wallet/{user_id}', () => {
     [{ network: ['dogecoin', 'tron'] }, 'tron', 'base58check'],
     [{ network: ['bitcoin'], address_type: ['eip55', 'p2pkh'] }, 'bitcoin', 'p2pkh'],
     [{ network: ['bitcoin'], verbose: [''] }, 'bitcoin', 'p2pkh'],
+    [{ network: ['bitcoin'], address_type: ['p2sh-p2wpkh'] }, 'bitcoin', 'p2sh-p2wpkh'],
+    [{ network: ['bitcoin'], address_type: ['p2wpkh'] }, 'bitcoin', 'p2wpkh'],
+    [{ network: ['Bitcoin'], address_type: ['p2tr'] }, 'bitcoin', 'p2tr'],
   ])('%j asks for %s, %s; of a repeated parameter the last counts', async (query, network, addressType) => {
     const { asked, getWallet } = setUp()
     expect(await getWallet('user-1', query)).toMatchObject(problem(404, 'wallet_not_found'))
@@ -201,6 +217,11 @@ describe('GET /wallet/{user_id}', () => {
       { network: ['ethereum'], address_type: ['p2pkh'] },
       'unknown_address_type',
       'expected an address type of ethereum: eip55; got "p2pkh"',
+    ],
+    [
+      { network: ['bitcoin'], address_type: ['P2TR'] },
+      'unknown_address_type',
+      'expected an address type of bitcoin: p2pkh, p2sh-p2wpkh, p2wpkh, p2tr; got "P2TR"',
     ],
     [{ network: ['bitcoin'], address_type: [''] }, 'unknown_address_type', /got 0 characters$/],
   ])('400 for the query %j', async (query, code, detail) => {

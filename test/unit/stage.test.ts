@@ -131,6 +131,10 @@ describe('the stage table', () => {
     expect(walletTrigger.onFailureTopic).toBe(topics.userVerifiedDeadLetter.name)
   })
 
+  test('issues Bitcoin addresses of mainnet', () => {
+    expect(findStage('local', readSettings({})).bitcoinNetwork).toBe('mainnet')
+  })
+
   test('runs on the CPU of this machine', () => {
     expect(findStage('local', readSettings({})).architecture).toBe(process.arch === 'arm64' ? 'arm64' : 'x86_64')
   })

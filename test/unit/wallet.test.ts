@@ -9,7 +9,7 @@ import { classifyRecord, type KafkaRecord, readRecords } from '../../functions/w
 import type { IssuedWallet, WaitingCause } from '../../functions/wallet/wallet-tables.ts'
 import { IntegrityError, UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
-import type { AddressType, Network } from '../../shared/model.ts'
+import { type AddressType, addressTypes, type Network } from '../../shared/model.ts'
 import { catchError, createMemoryLog, makeVerification, noon, verificationId } from '../support/fakes.ts'
 
 const event = JSON.parse(toUserVerified({ ...makeVerification(), verifiedAt: noon }).value) as Record<string, unknown>
@@ -386,7 +386,12 @@ describe('a batch', () => {
     const records = fc.array(
       fc.record({
         user_id: fc.constantFrom('a', 'b', 'c', 'é', 'e\u0301'),
-        kind: fc.constantFrom(['ethereum', 'eip55'], ['bitcoin', 'p2pkh'], ['tron', 'base58check'], ['foreign', '']),
+        kind: fc.constantFrom(
+          ['ethereum', 'eip55'],
+          ...addressTypes.bitcoin.map((type) => ['bitcoin', type]),
+          ['tron', 'base58check'],
+          ['foreign', ''],
+        ),
       }),
       { maxLength: 12 },
     )
