@@ -16,6 +16,7 @@ import {
 } from './bip32.ts'
 import { rederive, rederiveCoinNode } from './cross-check.ts'
 import { deriveAddress, toCompressed } from './secp256k1.ts'
+import { validateAddress } from './validate-address.ts'
 
 /** One derived address, public parts only. */
 export type DerivedAddress = {
@@ -34,7 +35,8 @@ export type Keyring = {
   /** @throws {RangeError} for a type of another network, or an account that is not from 0 to 2^31-1 */
   readonly derive: (network: Network, addressType: AddressType, account: number) => DerivedAddress
   /**
-   * Derives the same a second time by other code: @scure/bip32 from the coin node on, and the encoders beside it.
+   * Derives the same a second time by other code: @scure/bip32 from the coin node on, and the encoders beside it. Decodes
+   * the address as well, as whoever pays to it does.
    *
    * @throws {CrossCheckError} when it is not what was given
    */
@@ -173,7 +175,10 @@ export function openRoot(phrase: Uint8Array, keyringId: number, bitcoinNetwork: 
     const again = withPrivateKey(node, (privateKey) =>
       rederive({ ...node, privateKey }, account, addressType, bitcoinNetwork),
     )
+    const decoded = validateAddress(derived.address, network, bitcoinNetwork)
     const agrees =
+      decoded.valid &&
+      decoded.addressType === addressType &&
       isSame(derived.publicKey, again.publicKey) &&
       derived.accountXpub === again.accountXpub &&
       derived.address === again.address &&
