@@ -66,6 +66,7 @@ export async function bundleFunctions(root: string, output: string): Promise<Bun
   })
   refuseHeavyPackages(metafile)
   await copyInspectFiles(root, join(output, 'inspect'))
+  await cp(join(root, 'functions/wallet/secp256k1/secp256k1.wasm'), join(output, 'wallet/secp256k1/secp256k1.wasm'))
   await cp(join(root, 'functions/migrate/migrations'), join(output, 'migrate/migrations'), { recursive: true })
   return Object.fromEntries(folders) as Record<FunctionName, string>
 }

@@ -13,10 +13,13 @@ const modules = join(root, 'node_modules')
 const vitest = join(modules, 'vitest', 'vitest.mjs')
 // kafkajs asks for timers of negative length and means none.
 const nodeFlags = ['--disable-warning=TimeoutNegativeWarning']
+// Without `needsTools` a target needs Node alone: no Python, no Java, no Maven.
 const targets = {
   start: { program: [...nodeFlags, join(root, 'local', 'supervisor.ts')], folder: process.cwd() },
   test: { program: [vitest, 'run'], folder: root },
   coverage: { program: [vitest, 'run', '--coverage'], folder: root },
+  derive: { program: [join(root, 'bin', 'derive.ts')], folder: process.cwd(), needsTools: false },
+  validate: { program: [join(root, 'bin', 'validate.ts')], folder: process.cwd(), needsTools: false },
 }
 
 await main(process.argv.slice(2))
@@ -31,7 +34,8 @@ async function main([name, ...rest]) {
     fail(`usage: node local/bootstrap.mjs ${names} [arguments]; got "${name ?? ''}"`)
   }
   if (name === 'start') forgetReadiness(rest)
-  const missing = findMissingTools()
+  const needsTools = targets[name]?.needsTools ?? true
+  const missing = needsTools ? [...findMissingNode(), ...findMissingTools()] : findMissingNode()
   if (missing.length > 0) fail(`Missing on this machine:\n\n${missing.join('\n\n')}\n`)
   await installNodeModules()
   const node = findPinnedNode()
@@ -54,17 +58,23 @@ function fail(message) {
 
 // ---- tools
 
+function describeMissing(what, found, debian, macos) {
+  return `  ${what}; found ${found}\n    Debian, Ubuntu:  ${debian}\n    macOS:           ${macos}`
+}
+
+/** As `findMissingTools`, of Node alone. */
+function findMissingNode() {
+  const { node } = process.versions
+  const debian = 'sudo apt install nodejs npm   (Debian 13, Ubuntu 25.04 or newer; else from nodejs.org)'
+  return Number.parseInt(node, 10) < 20
+    ? [describeMissing('Node.js 20 or newer', node, debian, 'brew install node')]
+    : []
+}
+
 /** One text for each tool that is missing or too old: what it is for, what is there, how to get it. */
 function findMissingTools() {
   const missing = []
-  const need = (what, found, debian, macos) => {
-    missing.push(`  ${what}; found ${found}\n    Debian, Ubuntu:  ${debian}\n    macOS:           ${macos}`)
-  }
-
-  if (Number.parseInt(process.versions.node, 10) < 20) {
-    const debian = 'sudo apt install nodejs npm   (Debian 13, Ubuntu 25.04 or newer; else from nodejs.org)'
-    need('Node.js 20 or newer', process.versions.node, debian, 'brew install node')
-  }
+  const need = (...what) => missing.push(describeMissing(...what))
 
   const python = read('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'])
   if (python === undefined || !isAtLeast(python, 3, 10)) {
@@ -118,21 +128,23 @@ function isOnPath(program) {
 
 // ---- node modules
 
-/** Runs `npm ci` unless what the lockfile says is there. One process at a time. */
+/** Runs `npm ci` unless what the lockfile says is there. One process at a time. Says so on standard error. */
 async function installNodeModules() {
   if (isInstalled()) return
   const held = await lock(join(root, '.local', 'npm.lock'), ({ pid }) => {
-    console.log(`process ${pid} is installing the node modules; waiting for it`)
+    console.error(`process ${pid} is installing the node modules; waiting for it`)
   })
   try {
     if (isInstalled()) return
-    console.log('installing the node modules (npm ci)')
+    console.error('installing the node modules (npm ci)')
     const started = Date.now()
     // When npm runs this file it says where it is itself; otherwise it is found on the PATH.
     const npm = process.env.npm_execpath
     const [program, ...first] = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm']
-    execFileSync(program, [...first, 'ci', '--include=dev', '--include=optional'], { cwd: root, stdio: 'inherit' })
-    console.log(`node modules are installed (${Math.round((Date.now() - started) / 1000)} s)`)
+    // Standard input and output are the target's. `npm run --silent` makes npm below it silent too, even of errors.
+    const flags = ['ci', '--include=dev', '--include=optional', '--loglevel=notice']
+    execFileSync(program, [...first, ...flags], { cwd: root, stdio: ['ignore', 2, 2] })
+    console.error(`node modules are installed (${Math.round((Date.now() - started) / 1000)} s)`)
   } catch (error) {
     fail(`npm ci failed (${error.message}). Its own output is above.`)
   } finally {

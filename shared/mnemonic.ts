@@ -109,9 +109,21 @@ function findWord(word: Uint8Array): number | undefined {
   return undefined
 }
 
-/** The 64-byte seed of a phrase, without a passphrase (BIP-39, "From mnemonic to seed"). The caller wipes it. */
-export function deriveSeed(phrase: Uint8Array): Uint8Array {
-  return pbkdf2Sync(phrase, 'mnemonic', 2048, 64, 'sha512')
+/**
+ * The 64-byte seed of a phrase (BIP-39, "From mnemonic to seed"). The caller wipes it.
+ *
+ * @param passphrase UTF-8 in NFKD; none in what this system issues
+ */
+export function deriveSeed(phrase: Uint8Array, passphrase: Uint8Array = new Uint8Array()): Uint8Array {
+  const prefix = Buffer.from('mnemonic', 'ascii')
+  const salt = new Uint8Array(prefix.length + passphrase.length)
+  salt.set(prefix)
+  salt.set(passphrase, prefix.length)
+  try {
+    return pbkdf2Sync(phrase, salt, 2048, 64, 'sha512')
+  } finally {
+    salt.fill(0)
+  }
 }
 
 /**

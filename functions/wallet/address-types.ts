@@ -1,12 +1,11 @@
 // The one table of networks and address types: coin types, purposes, encodings. From a public key to an address; no
 // private key comes here.
 
-import { keccak_256 } from '@noble/hashes/sha3.js'
 import { bech32, bech32m } from '@scure/base'
 import { type AddressType, type BitcoinNetwork, isAddressTypeOf, type Network } from '../../shared/model.ts'
 import { encodeBase58Check, sha256 } from './base58.ts'
 import { hash160 } from './bip32.ts'
-import { addToPrivateKey, addToPublicKey, negatePrivateKey, toPublicKey, toUncompressed } from './secp256k1.ts'
+import { addToPublicKey, keccak256, toUncompressed } from './secp256k1.ts'
 
 /** The address of a public key, compressed (33 bytes); Ethereum and Tron take the form of 65 bytes as well. */
 type Encode = (publicKey: Uint8Array) => string
@@ -19,8 +18,6 @@ export type AddressTypeEntry = {
   readonly encode: Encode
   /** The form of the public key that `encode` need not convert first. */
   readonly keyBytes: 33 | 65
-  /** The same address of the private key, where that costs less. The key stays the caller's, who wipes it. */
-  readonly encodePrivate?: Encode
 }
 
 const refusePoint = () => new RangeError('expected a public key of secp256k1; got other bytes')
@@ -29,7 +26,7 @@ const refusePoint = () => new RangeError('expected a public key of secp256k1; go
 function toAccountHash(publicKey: Uint8Array): Uint8Array {
   const uncompressed = publicKey.length === 65 ? publicKey : toUncompressed(publicKey)
   if (!uncompressed) throw refusePoint()
-  return keccak_256(uncompressed.subarray(1)).subarray(-20)
+  return keccak256(uncompressed.subarray(1)).subarray(-20)
 }
 
 /**
@@ -38,7 +35,7 @@ function toAccountHash(publicKey: Uint8Array): Uint8Array {
  */
 export function encodeEip55(account: Uint8Array): string {
   const text = Buffer.from(Buffer.from(account).toString('hex'), 'ascii')
-  const digest = keccak_256(text)
+  const digest = keccak256(text)
   for (let at = 0; at < text.length; at++) {
     const nibble = ((digest[at >> 1] as number) >> (at % 2 === 0 ? 4 : 0)) & 15
     const character = text[at] as number
@@ -80,18 +77,6 @@ function toTaprootOutput(publicKey: Uint8Array): Uint8Array {
   return output.subarray(1)
 }
 
-/** The same of the private key, negated when its y is odd: multiplying the generator costs half of adding to a point. */
-function toTaprootOutputOfPrivate(privateKey: Uint8Array): Uint8Array {
-  const publicKey = toPublicKey(privateKey)
-  const even = publicKey?.[0] === 3 ? negatePrivateKey(privateKey) : privateKey.slice()
-  const spending = publicKey && even && addToPrivateKey(even, toTapTweak(publicKey.subarray(1)))
-  const output = spending && toPublicKey(spending)
-  even?.fill(0)
-  spending?.fill(0)
-  if (!output) throw new RangeError('expected a private key of secp256k1; got other bytes')
-  return output.subarray(1)
-}
-
 /** BIP-173 for witness version 0, BIP-350 from version 1 on. */
 function encodeSegwit(prefix: string, version: 0 | 1, program: Uint8Array): string {
   const coder = version === 0 ? bech32 : bech32m
@@ -119,7 +104,6 @@ function toBitcoinEntries(network: BitcoinNetwork): Partial<Record<AddressType, 
       coinType,
       keyBytes: 33,
       encode: (key) => encodeSegwit(prefix, 1, toTaprootOutput(key)),
-      encodePrivate: (key) => encodeSegwit(prefix, 1, toTaprootOutputOfPrivate(key)),
     },
   }
 }

@@ -6,7 +6,6 @@ import { type AddressType, addressTypes, type BitcoinNetwork, type Network, netw
 import { findAddressType } from './address-types.ts'
 import {
   deriveChild,
-  digestChild,
   hardened,
   KeyError,
   type PrivateExtendedKey,
@@ -16,7 +15,8 @@ import {
   wipeKey,
 } from './bip32.ts'
 import { rederive, rederiveCoinNode } from './cross-check.ts'
-import { addToPrivateKey, toCompressed, toPublicKey, wipeScratch } from './secp256k1.ts'
+import { deriveAddress, toCompressed } from './secp256k1.ts'
+import { validateAddress } from './validate-address.ts'
 
 /** One derived address, public parts only. */
 export type DerivedAddress = {
@@ -35,7 +35,8 @@ export type Keyring = {
   /** @throws {RangeError} for a type of another network, or an account that is not from 0 to 2^31-1 */
   readonly derive: (network: Network, addressType: AddressType, account: number) => DerivedAddress
   /**
-   * Derives the same a second time by other code: @scure/bip32 from the coin node on, and the encoders beside it.
+   * Derives the same a second time by other code: @scure/bip32 from the coin node on, and the encoders beside it. Decodes
+   * the address as well, as whoever pays to it does.
    *
    * @throws {CrossCheckError} when it is not what was given
    */
@@ -102,22 +103,6 @@ function withPrivateKey<Result>(node: CoinNode, work: (privateKey: Uint8Array) =
 
 const toPath = (node: CoinNode, account: number) => `m/${node.purpose}'/${node.coinType}'/${account}'/0/0`
 
-type Step = { readonly privateKey: Uint8Array; readonly publicKey: Uint8Array; readonly chainCode: Uint8Array }
-
-/**
- * As `deriveChild`, without the parent's fingerprint, which nobody asks of a step below the account. From the private
- * key also where the public one would do: multiplying the generator costs half of adding to a point.
- */
-function deriveStep(parent: Step, childNumber: number, keyBytes: 33 | 65 = 33): Step {
-  const digest = digestChild(parent.chainCode, parent.publicKey, parent.privateKey, childNumber)
-  const privateKey = addToPrivateKey(parent.privateKey, digest.subarray(0, 32))
-  const publicKey = privateKey && toPublicKey(privateKey, keyBytes)
-  const chainCode = digest.slice(32)
-  digest.fill(0)
-  if (!privateKey || !publicKey) throw new KeyError('invalid_child', 'there is no child at this index (BIP-32)')
-  return { privateKey, publicKey, chainCode }
-}
-
 /** A root that was opened, and what is its owner's to do with it. */
 export type OpenRoot = {
   /** To be compared before anything is derived. */
@@ -170,27 +155,18 @@ export function openRoot(phrase: Uint8Array, keyringId: number, bitcoinNetwork: 
 
   function derive(network: Network, addressType: AddressType, account: number): DerivedAddress {
     const { entry, node } = find(network, addressType, account)
-    const steps: Step[] = []
-    try {
-      const accountStep = withPrivateKey(node, (privateKey) => deriveStep({ ...node, privateKey }, account + hardened))
-      steps.push(accountStep)
-      const chainStep = deriveStep(accountStep, 0)
-      steps.push(chainStep)
-      const addressStep = deriveStep(chainStep, 0, entry.keyBytes)
-      steps.push(addressStep)
-      const { privateKey, publicKey } = addressStep
-      return {
-        path: toPath(node, account),
-        address: entry.encodePrivate?.(privateKey) ?? entry.encode(publicKey),
-        publicKey: entry.keyBytes === 65 ? toCompressed(publicKey) : publicKey,
-        accountXpub: serializePublicKey(
-          { ...accountStep, depth: 3, parentFingerprint: node.fingerprint, childNumber: account + hardened },
-          bitcoinNetwork,
-        ),
-      }
-    } finally {
-      for (const step of steps) step.privateKey.fill(0)
-      wipeScratch()
+    const keys = deriveAddress(node, account, entry.keyBytes)
+    if (!keys) throw new KeyError('invalid_child', `there is no node at ${toPath(node, account)} (BIP-32)`)
+    const { publicKey, accountPublicKey, accountChainCode } = keys
+    const accountKey = {
+      ...{ depth: 3, parentFingerprint: node.fingerprint, childNumber: account + hardened },
+      ...{ publicKey: accountPublicKey, chainCode: accountChainCode },
+    }
+    return {
+      path: toPath(node, account),
+      address: entry.encode(publicKey),
+      publicKey: entry.keyBytes === 65 ? toCompressed(publicKey) : publicKey,
+      accountXpub: serializePublicKey(accountKey, bitcoinNetwork),
     }
   }
 
@@ -199,7 +175,10 @@ export function openRoot(phrase: Uint8Array, keyringId: number, bitcoinNetwork: 
     const again = withPrivateKey(node, (privateKey) =>
       rederive({ ...node, privateKey }, account, addressType, bitcoinNetwork),
     )
+    const decoded = validateAddress(derived.address, network, bitcoinNetwork)
     const agrees =
+      decoded.valid &&
+      decoded.addressType === addressType &&
       isSame(derived.publicKey, again.publicKey) &&
       derived.accountXpub === again.accountXpub &&
       derived.address === again.address &&

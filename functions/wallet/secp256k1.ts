@@ -1,122 +1,113 @@
-// The curve: libsecp256k1 in WASM, as @bitauth/libauth ships it. Keys cross into its memory here and nowhere else, and
-// nothing of them stays there after `wipeScratch`.
-import {
-  CompressionFlag,
-  ContextFlag,
-  instantiateSecp256k1Wasm,
-} from '@bitauth/libauth/build/lib/bin/secp256k1/secp256k1-wasm.js'
+// The curve: libsecp256k1 in WebAssembly, with the hashes that its keys go through (secp256k1/ has the source and how it
+// was made). Keys cross into its memory here and nowhere else, and nothing of them stays there after `wipeScratch`.
+import { readFileSync } from 'node:fs'
 
-const wasm = await instantiateSecp256k1Wasm()
-const { heapU8, heapU32 } = wasm
-
-/**
- * The stack of the module's C code, which grows upwards from here (Emscripten's layout as libauth sets it up: 1 KiB, the
- * static data, then 5 MiB of stack). Its deepest call, tweaking a point, reaches less than 16 KiB into it; a test holds
- * that.
- */
-export const stackStart = 68_752
-const stackBytes = 32 * 1024
-
-const scalar = wasm.malloc(32)
-const tweak = wasm.malloc(32)
-const point = wasm.malloc(64)
-const serialized = wasm.malloc(65)
-const serializedLength = wasm.mallocSizeT(65)
-/** All of the heap's first page that calls write to, in one range: the buffers above lie in it. */
-const scratchStart = Math.min(scalar, tweak, point, serialized)
-const scratchEnd = Math.max(scalar + 32, tweak + 32, point + 64, serialized + 65)
-
-/** Multiplies the generator. Blinded, so that its timing tells nothing of the key: libsecp256k1's own defence. */
-const signing = createContext(ContextFlag.SIGN)
-/** Adds to points. Its tables take 20 ms to make, and most processes never ask for it. */
-let verifying: number | undefined
-
-function createContext(flag: ContextFlag): number {
-  const context = wasm.contextCreate(flag)
-  const seed = wasm.mallocUint8Array(crypto.getRandomValues(new Uint8Array(32)))
-  const done = wasm.contextRandomize(context, seed)
-  heapU8.fill(0, seed, seed + 32)
-  wasm.free(seed)
-  if (done !== 1) throw new Error('expected libsecp256k1 to blind its context; it refused')
-  return context
+type Exports = {
+  readonly memory: { readonly buffer: ArrayBuffer }
+  readonly getBuffer: () => number
+  readonly getBufferBytes: () => number
+  readonly getStack: () => number
+  readonly initialize: () => number
+  readonly verifyKey: () => number
+  readonly tweakKey: () => number
+  readonly createPoint: () => number
+  readonly tweakPoint: () => number
+  readonly parsePoint: (length: number) => number
+  readonly serializePoint: (length: number) => number
+  readonly hashKeccak256: (length: number) => void
+  readonly deriveAddress: (account: number, length: number) => number
 }
 
-const getVerifying = () => {
-  verifying ??= createContext(ContextFlag.VERIFY)
-  return verifying
+// TypeScript knows it as part of a browser only.
+declare const WebAssembly: {
+  readonly Module: new (code: Uint8Array) => object
+  readonly Instance: new (module: object) => { readonly exports: unknown }
 }
+
+const code = new WebAssembly.Module(readFileSync(new URL('secp256k1/secp256k1.wasm', import.meta.url)))
+const wasm = new WebAssembly.Instance(code).exports as Exports
+
+/** The module's memory. It never grows: nothing in the module allocates. */
+export const memory = new Uint8Array(wasm.memory.buffer)
+
+const buffer = wasm.getBuffer()
+const bufferBytes = wasm.getBufferBytes()
+/** The offsets of secp256k1.zig. */
+const keyAt = buffer
+const tweakAt = buffer + 32
+const publicKeyAt = buffer + 64
+const chainCodeAt = buffer + 129
+const accountPublicKeyAt = buffer + 161
+const accountChainCodeAt = buffer + 194
+const messageAt = buffer + 226
+const digestAt = buffer + 290
+
+/** Where the module's stack begins, downwards, and how much of it is wiped: a test holds that no call goes deeper. */
+export const stackTop = wasm.getStack() + 64
+export const stackBytes = 16 * 1024
+
+crypto.getRandomValues(memory.subarray(keyAt, keyAt + 32))
+if (wasm.initialize() !== 1) throw new Error('expected libsecp256k1 to blind its context; it refused')
+wipeScratch()
+
+/** Overwrites what the calls below have left in the module's memory: arguments, results, and its stack. */
+export function wipeScratch(): void {
+  memory.fill(0, buffer, buffer + bufferBytes)
+  memory.fill(0, stackTop - stackBytes, stackTop)
+}
+
+function write(at: number, bytes: Uint8Array): void {
+  if (bytes.length !== 32) throw new RangeError(`expected 32 bytes; got ${bytes.length}`)
+  memory.set(bytes, at)
+}
+
+const read = (at: number, length: number) => memory.slice(at, at + length)
 
 function readPoint(length: 33 | 65): Uint8Array {
-  heapU32[serializedLength >> 2] = length
-  const compression = length === 33 ? CompressionFlag.COMPRESSED : CompressionFlag.UNCOMPRESSED
-  wasm.pubkeySerialize(signing, serialized, serializedLength, point, compression)
-  return heapU8.slice(serialized, serialized + length)
-}
-
-function parsePoint(publicKey: Uint8Array): boolean {
-  if (publicKey.length !== 33 && publicKey.length !== 65) return false
-  heapU8.set(publicKey, serialized)
-  return wasm.pubkeyParse(signing, point, serialized, publicKey.length as 33 | 65) === 1
-}
-
-function writeScalar(at: number, value: Uint8Array): void {
-  if (value.length !== 32) throw new RangeError(`expected a scalar of 32 bytes; got ${value.length}`)
-  heapU8.set(value, at)
+  wasm.serializePoint(length)
+  return read(publicKeyAt, length)
 }
 
 /** Whether 32 bytes are a private key: from 1 to n-1 (SEC 1, section 3.2.1). */
 export function isPrivateKey(bytes: Uint8Array): boolean {
   if (bytes.length !== 32) return false
-  heapU8.set(bytes, scalar)
-  return wasm.seckeyVerify(signing, scalar) === 1
+  write(keyAt, bytes)
+  return wasm.verifyKey() === 1
 }
 
-/**
- * The public key of a private one: compressed (33 bytes), or 0x04 ‖ x ‖ y (65 bytes); undefined when the key is not from
- * 1 to n-1.
- */
-export function toPublicKey(privateKey: Uint8Array, length: 33 | 65 = 33): Uint8Array | undefined {
-  writeScalar(scalar, privateKey)
-  if (wasm.pubkeyCreate(signing, point, scalar) !== 1) return undefined
-  return readPoint(length)
+/** The public key of a private one, compressed (33 bytes); undefined when the key is not from 1 to n-1. */
+export function toPublicKey(privateKey: Uint8Array): Uint8Array | undefined {
+  write(keyAt, privateKey)
+  return wasm.createPoint() === 1 ? readPoint(33) : undefined
 }
 
 /** (key + tweak) mod n, 32 bytes; undefined when the tweak is n or more, or the sum is zero (BIP-32, CKDpriv). */
-export function addToPrivateKey(privateKey: Uint8Array, tweakBytes: Uint8Array): Uint8Array | undefined {
-  writeScalar(scalar, privateKey)
-  writeScalar(tweak, tweakBytes)
-  if (wasm.privkeyTweakAdd(signing, scalar, tweak) !== 1) return undefined
-  return heapU8.slice(scalar, scalar + 32)
+export function addToPrivateKey(privateKey: Uint8Array, tweak: Uint8Array): Uint8Array | undefined {
+  write(keyAt, privateKey)
+  write(tweakAt, tweak)
+  return wasm.tweakKey() === 1 ? read(keyAt, 32) : undefined
 }
 
-/** n - 1, big-endian (SEC 2, section 2.4.1): times it is minus. */
-const minusOne = Buffer.from('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140', 'hex')
-
-/** n - key, 32 bytes: the private key of the point with the other y; undefined when the key is not from 1 to n-1. */
-export function negatePrivateKey(privateKey: Uint8Array): Uint8Array | undefined {
-  if (!isPrivateKey(privateKey)) return undefined
-  writeScalar(tweak, minusOne)
-  if (wasm.privkeyTweakMul(signing, scalar, tweak) !== 1) return undefined
-  return heapU8.slice(scalar, scalar + 32)
+/** Whether these are the 33 or 65 bytes of a point of the curve. */
+export function isPublicKey(bytes: Uint8Array): boolean {
+  if (bytes.length !== 33 && bytes.length !== 65) return false
+  memory.set(bytes, publicKeyAt)
+  return wasm.parsePoint(bytes.length) === 1
 }
 
 /**
  * The point plus tweak times the generator, compressed (33 bytes); undefined when the tweak is n or more, the sum is
- * infinity (BIP-32, CKDpub), or the public key is no point.
+ * infinity (BIP-32, CKDpub), or the public key is no point. Not in constant time: for what is public.
  */
-export function addToPublicKey(publicKey: Uint8Array, tweakBytes: Uint8Array): Uint8Array | undefined {
-  if (!parsePoint(publicKey)) return undefined
-  writeScalar(tweak, tweakBytes)
-  if (wasm.pubkeyTweakAdd(getVerifying(), point, tweak) !== 1) return undefined
-  return readPoint(33)
+export function addToPublicKey(publicKey: Uint8Array, tweak: Uint8Array): Uint8Array | undefined {
+  if (!isPublicKey(publicKey)) return undefined
+  write(tweakAt, tweak)
+  return wasm.tweakPoint() === 1 ? readPoint(33) : undefined
 }
-
-/** Whether these bytes are a point of the curve, compressed or not. */
-export const isPublicKey = (bytes: Uint8Array): boolean => parsePoint(bytes)
 
 /** 0x04 ‖ x ‖ y, 65 bytes, of a public key in either form; undefined when it is no point. */
 export function toUncompressed(publicKey: Uint8Array): Uint8Array | undefined {
-  return parsePoint(publicKey) ? readPoint(65) : undefined
+  return isPublicKey(publicKey) ? readPoint(65) : undefined
 }
 
 /** The form of 33 bytes of a public key of 65: 0x02 or 0x03 by the last bit of y, and x (SEC 1, section 2.3.3). */
@@ -126,11 +117,44 @@ export function toCompressed(uncompressed: Uint8Array): Uint8Array {
   return compressed
 }
 
-/** Overwrites what the calls above have left in the module's memory: arguments, results, and its stack. */
-export function wipeScratch(): void {
-  heapU8.fill(0, scratchStart, scratchEnd)
-  heapU8.fill(0, stackStart, stackStart + stackBytes)
+/** Keccak-256, 32 bytes, of up to 64 bytes (the padding before FIPS 202, as Ethereum uses it). Of what is public. */
+export function keccak256(message: Uint8Array): Uint8Array {
+  if (message.length > 64) throw new RangeError(`expected at most 64 bytes; got ${message.length}`)
+  memory.set(message, messageAt)
+  wasm.hashKeccak256(message.length)
+  return read(digestAt, 32)
 }
 
-/** The module's memory, for the test that looks for keys in it. */
-export const memory: Uint8Array = heapU8
+/** What `deriveAddress` gives: public parts only. */
+export type AddressKeys = {
+  /** Of `{account}'/0/0`, in the length asked for. */
+  readonly publicKey: Uint8Array
+  /** Of `{account}'`: compressed, and 32 bytes. */
+  readonly accountPublicKey: Uint8Array
+  readonly accountChainCode: Uint8Array
+}
+
+/**
+ * From a coin-level node to `{account}'/0/0` (BIP-32, CKDpriv three times), all inside the module: no private key of these
+ * three steps ever is in JavaScript's memory. Wipes what it leaves; undefined where BIP-32 skips an index (2^-127).
+ *
+ * @param mask, masked 32 bytes each; their XOR is the node's private key
+ * @param account 0 to 2^31-1; hardened here
+ */
+export function deriveAddress(
+  node: { readonly mask: Uint8Array; readonly masked: Uint8Array; readonly chainCode: Uint8Array },
+  account: number,
+  length: 33 | 65,
+): AddressKeys | undefined {
+  const { mask, masked, chainCode } = node
+  for (let at = 0; at < 32; at++) memory[keyAt + at] = (mask[at] as number) ^ (masked[at] as number)
+  write(chainCodeAt, chainCode)
+  const exists = wasm.deriveAddress(account, length) === 1
+  const keys = {
+    publicKey: read(publicKeyAt, length),
+    accountPublicKey: read(accountPublicKeyAt, 33),
+    accountChainCode: read(accountChainCodeAt, 32),
+  }
+  wipeScratch()
+  return exists ? keys : undefined
+}

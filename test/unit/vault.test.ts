@@ -3,7 +3,12 @@ import type { KMSClient } from '@aws-sdk/client-kms'
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createKeyringOpener, type OpenKeyringPorts } from '../../functions/wallet/open-keyring.ts'
+import { CrossCheckError } from '../../functions/wallet/derivation.ts'
+import {
+  createKeyringOpener,
+  keyringLifetimeMilliseconds,
+  type OpenKeyringPorts,
+} from '../../functions/wallet/open-keyring.ts'
 import { createVaultPorts } from '../../functions/wallet/vault-ports.ts'
 import { ConfigurationError, IntegrityError, UnavailableError } from '../../shared/errors.ts'
 import { commitMnemonic, encodeMnemonic } from '../../shared/mnemonic.ts'
@@ -191,7 +196,7 @@ async function expectRefusal(
 }
 
 describe('opening the vault', () => {
-  it('gives a keyring, once a container', async () => {
+  it('gives a keyring, and keeps it', async () => {
     const { open, calls } = setUp()
     const first = await open()
     const second = await open()
@@ -199,6 +204,42 @@ describe('opening the vault', () => {
     expect(second).toMatchObject({ state: 'open' })
     if (first.state === 'open' && second.state === 'open') expect(second.keyring).toBe(first.keyring)
     expect(calls).toEqual(['read', 'unwrap'])
+  })
+
+  it('keeps the nodes for a quarter of an hour; then wipes them and opens anew', async () => {
+    let time = 0
+    const { open, calls } = setUp({ now: () => new Date(time) })
+    const first = await open()
+    time = keyringLifetimeMilliseconds - 1
+    expect(await open()).toEqual(first)
+    time = keyringLifetimeMilliseconds
+    const second = await open()
+    expect(calls).toEqual(['read', 'unwrap', 'read', 'unwrap'])
+    if (first.state !== 'open' || second.state !== 'open') throw new Error('expected the vault to open both times')
+    expect(() => first.keyring.derive('tron', 'base58check', 0)).toThrow('expected an open keyring')
+    expect(second.keyring.derive('tron', 'base58check', 0).path).toBe("m/44'/195'/0'/0/0")
+  })
+
+  it('wipes nodes that are too old, also when the vault does not open any more', async () => {
+    let time = 0
+    const texts = [JSON.stringify(record), undefined]
+    const { open } = setUp({ now: () => new Date(time), readRecord: async () => texts.shift() })
+    const first = await open()
+    time = keyringLifetimeMilliseconds
+    expect(await open()).toEqual({ state: 'no_root' })
+    if (first.state !== 'open') throw new Error('expected the vault to open')
+    expect(() => first.keyring.derive('tron', 'base58check', 0)).toThrow('expected an open keyring')
+  })
+
+  it('opens anew after a second derivation has differed', async () => {
+    const { open, calls } = setUp()
+    const first = await open()
+    if (first.state !== 'open') throw new Error('expected the vault to open')
+    const derived = first.keyring.derive('tron', 'base58check', 0)
+    const check = () => first.keyring.crossCheck('tron', 'base58check', 0, { ...derived, address: 'T' })
+    expect(check).toThrow(CrossCheckError)
+    expect(await open()).toMatchObject({ state: 'open' })
+    expect(calls).toEqual(['read', 'unwrap', 'read', 'unwrap'])
   })
 
   it('asks KMS for the key that the record holds', async () => {
