@@ -30,6 +30,7 @@ beforeEach(() => {
   }
   mkdirSync(join(root, 'functions/migrate/migrations'))
   writeFileSync(join(root, 'functions/migrate/migrations/0001-first.sql'), 'select 1;\n')
+  cpSync(join(project, 'functions/wallet/secp256k1'), join(root, 'functions/wallet/secp256k1'), { recursive: true })
   symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'))
 })
 
@@ -86,6 +87,17 @@ test('inspect finds sharp and the wasm of PDFium beside itself', async () => {
     pages: 1,
   })
   expect(existsSync(join(bundles.read, 'node_modules'))).toBe(false)
+})
+
+test('wallet finds the module of its curve beside itself', async () => {
+  cpSync(join(project, 'functions/wallet/secp256k1.ts'), join(root, 'functions/wallet/secp256k1.ts'))
+  writeFileSync(
+    join(root, 'functions/wallet/main.ts'),
+    `import { toPublicKey } from './secp256k1.ts'
+    export const handler = async () => toPublicKey(new Uint8Array(32).fill(1))?.length`,
+  )
+  const bundles = await bundleApart()
+  expect(call(bundles.wallet)).toBe('33')
 })
 
 test('the same sources give the same bytes, so that nothing is deployed anew', async () => {

@@ -66,8 +66,15 @@ describe('against ethers, tronweb and bitcoinjs-lib', () => {
           expect(reasonOf(text, wrong, bitcoinNetwork)).toBe('wrong_network')
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 5000 },
     )
+  })
+
+  it('a Tron address that begins as bech32 of testnet does', () => {
+    const text = 'TB115BhpCAFbjPUgniZ36TZYxNB67fPKzr'
+    expect(validateAddress(text, 'tron', 'mainnet')).toEqual({ valid: true, addressType: 'base58check' })
+    expect(reasonOf(text, 'bitcoin', 'testnet')).toBe('wrong_network')
+    expect(reasonOf(text.toLowerCase(), 'bitcoin', 'testnet')).not.toBe('valid')
   })
 
   it('one other character, one more, one less, and two exchanged are refused', () => {
