@@ -25,11 +25,16 @@ export function isPortFree(port: number): Promise<boolean> {
   })
 }
 
+/** Found before, and perhaps not listened on yet. */
+const found = new Set<number>()
+
 /** A free port below the ranges that systems take outgoing connections' ports from: it will likely be free next time too. */
 export async function findFreePort(): Promise<number> {
   for (;;) {
     const port = randomInt(15_000, 32_000)
-    if (await isPortFree(port)) return port
+    if (found.has(port) || !(await isPortFree(port))) continue
+    found.add(port)
+    return port
   }
 }
 
