@@ -91,36 +91,35 @@ async function measure(runners: readonly Runner[], network: Network, addressType
   return rates
 }
 
-export async function run(): Promise<void> {
-  const runners = (Object.keys(candidates) as Candidate[]).map(startRunner)
-  const missed: string[] = []
-  let slowest = Number.POSITIVE_INFINITY
-  console.log('addresses per CPU-second (median), and how many times that ours is (median of the rounds)\n')
-  for (const network of networks) {
-    for (const addressType of addressTypes[network]) {
-      const rates = await measure(runners, network, addressType)
-      const ours = rates.get('ours') ?? []
-      slowest = Math.min(slowest, median(ours))
-      console.log(`${network} ${addressType}`)
-      for (const [candidate, values] of rates) {
-        const ratio = median(values.map((value, round) => (ours[round] ?? Number.NaN) / value))
-        console.log(
-          `  ${candidate.padEnd(34)} ${median(values).toFixed(0).padStart(6)}  ${ratio.toFixed(1).padStart(6)}`,
-        )
-        const floor = floors[candidate]
-        if (floor !== undefined && ratio < floor) {
-          missed.push(`${network} ${addressType}: ${ratio.toFixed(1)} times ${candidate}, expected ${floor}`)
-        }
+const runners = (Object.keys(candidates) as Candidate[]).map(startRunner)
+const missed: string[] = []
+let slowest = Number.POSITIVE_INFINITY
+console.log('addresses per CPU-second (median), and how many times that ours is (median of the rounds)\n')
+for (const network of networks) {
+  for (const addressType of addressTypes[network]) {
+    const rates = await measure(runners, network, addressType)
+    const ours = rates.get('ours') ?? []
+    slowest = Math.min(slowest, median(ours))
+    console.log(`${network} ${addressType}`)
+    for (const [candidate, values] of rates) {
+      const ratio = median(values.map((value, round) => (ours[round] ?? Number.NaN) / value))
+      console.log(`  ${candidate.padEnd(34)} ${median(values).toFixed(0).padStart(6)}  ${ratio.toFixed(1).padStart(6)}`)
+      const floor = floors[candidate]
+      if (floor !== undefined && ratio < floor) {
+        missed.push(`${network} ${addressType}: ${ratio.toFixed(1)} times ${candidate}, expected ${floor}`)
       }
     }
   }
-  for (const runner of runners) runner.stop()
-  const multiplications = measureLibsecp256k1()
-  console.log(
-    multiplications === undefined
-      ? '\nno C compiler with libsecp256k1-dev here: no ratio to ec_pubkey_create'
-      : `\nlibsecp256k1 in C: ${multiplications.toFixed(0)} ec_pubkey_create per CPU-second; an address takes three, so ` +
-          `ours at its slowest is ${((3 * slowest) / multiplications).toFixed(2)} of what C allows for these alone`,
-  )
-  if (missed.length > 0) throw new Error(`slower than it must be:\n${missed.join('\n')}`)
+}
+for (const runner of runners) runner.stop()
+const multiplications = measureLibsecp256k1()
+console.log(
+  multiplications === undefined
+    ? '\nno C compiler with libsecp256k1-dev here: no ratio to ec_pubkey_create'
+    : `\nlibsecp256k1 in C: ${multiplications.toFixed(0)} ec_pubkey_create per CPU-second; an address takes three, so ` +
+        `ours at its slowest is ${((3 * slowest) / multiplications).toFixed(2)} of what C allows for these alone`,
+)
+if (missed.length > 0) {
+  console.error(`\nslower than it must be:\n${missed.join('\n')}`)
+  process.exitCode = 1
 }
