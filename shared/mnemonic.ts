@@ -2,10 +2,12 @@
 import { createHash, pbkdf2Sync } from 'node:crypto'
 import { HDKey } from '@scure/bip32'
 import english from 'bip39/src/wordlists/english.json' with { type: 'json' }
+import { allocateSecret, copySecret } from './secret-bytes.ts'
 
 /** The English words, sorted, as bytes (all ASCII). A word's position is its 11 bits. */
 const words: readonly Uint8Array[] = english.map((word: string) => Buffer.from(word, 'ascii'))
 const space = 0x20
+const mostWords = 24
 
 /** A phrase that is not one. The message never shows a word of it. */
 export class MnemonicError extends Error {
@@ -29,11 +31,11 @@ export function encodeMnemonic(entropy: Uint8Array): Uint8Array {
     throw new RangeError(`expected 16, 20, 24, 28 or 32 bytes of entropy; got ${entropy.length}`)
   }
   // Entropy, then its checksum: the first byte of the hash holds all the bits that are used (4 to 8).
-  const bits = new Uint8Array(entropy.length + 1)
+  const bits = allocateSecret(entropy.length + 1)
   bits.set(entropy)
   bits[entropy.length] = sha256(entropy)[0] ?? 0
   const count = (entropy.length * 3) / 4
-  const phrase = new Uint8Array(count * 9)
+  const phrase = allocateSecret(count * 9)
   let end = 0
   for (let position = 0; position < count; position++) {
     if (position > 0) phrase[end++] = space
@@ -42,7 +44,7 @@ export function encodeMnemonic(entropy: Uint8Array): Uint8Array {
     end += word.length
   }
   bits.fill(0)
-  const result = phrase.slice(0, end)
+  const result = copySecret(phrase.subarray(0, end))
   phrase.fill(0)
   return result
 }
@@ -64,28 +66,44 @@ function readBits(bytes: Uint8Array, start: number): number {
  * @throws {MnemonicError} for another number of words, a word that is not in the list, or a wrong checksum
  */
 export function decodeMnemonic(phrase: Uint8Array): Uint8Array {
-  const indices: number[] = []
+  const indices = new Uint16Array(allocateSecret(2 * mostWords).buffer)
+  try {
+    return decodeIndices(indices.subarray(0, readIndices(phrase, indices)))
+  } finally {
+    indices.fill(0)
+  }
+}
+
+/** Writes the number of each word; answers how many there are. */
+function readIndices(phrase: Uint8Array, indices: Uint16Array): number {
+  let count = 0
   for (let start = 0; start <= phrase.length; ) {
     const next = phrase.indexOf(space, start)
     const end = next === -1 ? phrase.length : next
     const index = findWord(phrase.subarray(start, end))
-    if (index === undefined) throw new MnemonicError(`word ${indices.length + 1} is not in the English list of BIP-39`)
-    indices.push(index)
+    if (index === undefined) throw new MnemonicError(`word ${count + 1} is not in the English list of BIP-39`)
+    // Beyond the last place nothing is written.
+    indices[count] = index
+    count += 1
     start = end + 1
   }
-  if (indices.length < 12 || indices.length > 24 || indices.length % 3 !== 0) {
-    throw new MnemonicError(`expected 12, 15, 18, 21 or 24 words; got ${indices.length}`)
+  if (count < 12 || count > mostWords || count % 3 !== 0) {
+    throw new MnemonicError(`expected 12, 15, 18, 21 or 24 words; got ${count}`)
   }
-  const bits = new Uint8Array(Math.ceil((indices.length * 11) / 8))
+  return count
+}
+
+function decodeIndices(indices: Uint16Array): Uint8Array {
+  const count = indices.length
+  const bits = allocateSecret(Math.ceil((count * 11) / 8))
   for (const [position, index] of indices.entries()) {
     for (let bit = 0; bit < 11; bit++) {
       const at = position * 11 + bit
       bits[at >> 3] = (bits[at >> 3] ?? 0) | (((index >> (10 - bit)) & 1) << (7 - (at & 7)))
     }
   }
-  indices.fill(0)
   const length = Math.floor((bits.length * 32) / 33 / 4) * 4
-  const entropy = bits.slice(0, length)
+  const entropy = copySecret(bits.subarray(0, length))
   const expected = (sha256(entropy)[0] ?? 0) >> (8 - length / 4)
   const got = (bits[length] ?? 0) >> (8 - length / 4)
   bits.fill(0)

@@ -2,6 +2,7 @@
 import { createHmac, hash } from 'node:crypto'
 import { createBase58check } from '@scure/base'
 import type { BitcoinNetwork } from '../../shared/model.ts'
+import { allocateSecret, copySecret } from '../../shared/secret-bytes.ts'
 import { encodeBase58Check, sha256 } from './base58.ts'
 import { addToPrivateKey, addToPublicKey, isPrivateKey, isPublicKey, toPublicKey, wipeScratch } from './secp256k1.ts'
 
@@ -44,7 +45,7 @@ export const hash160 = (data: Uint8Array): Uint8Array => hash('ripemd160', sha25
 /** I of BIP-32, 64 bytes; the caller wipes them. No Buffer: its slice shares the bytes where that of Uint8Array copies. */
 function hmacSha512(key: Uint8Array, data: Uint8Array): Uint8Array {
   const digest = createHmac('sha512', key).update(data).digest()
-  const copy = Uint8Array.from(digest)
+  const copy = copySecret(digest)
   digest.fill(0)
   return copy
 }
@@ -62,7 +63,7 @@ export function toMasterKey(seed: Uint8Array): PrivateExtendedKey {
     throw new KeyError('invalid_seed', `expected a seed of 16 to 64 bytes; got ${seed.length}`)
   }
   const digest = hmacSha512(seedKey, seed)
-  const privateKey = digest.slice(0, 32)
+  const privateKey = copySecret(digest.subarray(0, 32))
   const chainCode = digest.slice(32)
   digest.fill(0)
   const publicKey = toPublicKey(privateKey)
@@ -73,11 +74,11 @@ export function toMasterKey(seed: Uint8Array): PrivateExtendedKey {
 
 /** I = HMAC-SHA512(chain code, 0x00 ‖ key ‖ i) when hardened, else (chain code, public key ‖ i): 64 bytes. */
 function digestChild({ chainCode, publicKey, privateKey }: ExtendedKey, childNumber: number): Uint8Array {
-  const data = Buffer.alloc(37)
+  const data = allocateSecret(37)
   if (childNumber < hardened) data.set(publicKey)
   else if (privateKey) data.set(privateKey, 1)
   else throw new KeyError('invalid_child', 'a hardened child needs the private key; got a public one')
-  data.writeUInt32BE(childNumber, 33)
+  new DataView(data.buffer).setUint32(33, childNumber)
   const digest = hmacSha512(chainCode, data)
   data.fill(0)
   return digest
@@ -174,7 +175,7 @@ export function parseExtendedKey(text: string): ExtendedKey {
   const parentFingerprint = view.readUInt32BE(5)
   const childNumber = view.readUInt32BE(9)
   const chainCode = bytes.slice(13, 45)
-  const key = bytes.slice(45)
+  const key = copySecret(bytes.subarray(45))
   bytes.fill(0)
   try {
     if (!kind) throw refuse('its version bytes are none of xpub, ypub, zpub, tpub, upub, vpub or their private ones')
@@ -186,7 +187,7 @@ export function parseExtendedKey(text: string): ExtendedKey {
       return { depth, parentFingerprint, childNumber, chainCode, publicKey: key.slice(), privateKey: undefined }
     }
     if (key[0] !== 0) throw refuse('its version says private, and its key does not begin with a zero byte')
-    const privateKey = key.slice(1)
+    const privateKey = copySecret(key.subarray(1))
     const publicKey = isPrivateKey(privateKey) ? toPublicKey(privateKey) : undefined
     if (!publicKey) {
       privateKey.fill(0)

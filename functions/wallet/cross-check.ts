@@ -1,4 +1,5 @@
 // The second implementation: @scure/bip32 and noble, beside the fast path. What production compares before it commits.
+import { createHmac } from 'node:crypto'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { ripemd160 } from '@noble/hashes/legacy.js'
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -6,6 +7,7 @@ import { keccak_256 } from '@noble/hashes/sha3.js'
 import { bech32, bech32m, base58check as createBase58check } from '@scure/base'
 import { HARDENED_OFFSET, HDKey } from '@scure/bip32'
 import type { AddressType, BitcoinNetwork } from '../../shared/model.ts'
+import { allocateSecret } from '../../shared/secret-bytes.ts'
 
 /** Private and public version bytes of BIP-32. */
 const versions = {
@@ -26,19 +28,63 @@ function walk(start: HDKey, childNumbers: readonly number[]): HDKey[] {
   return nodes
 }
 
+/** n of secp256k1 (SEC 2, section 2.4.1). */
+const order = Buffer.from('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141', 'hex')
+
+/** (one + other) mod n, of numbers below n: 32 bytes each, on bytes, since a big integer cannot be wiped. */
+function addScalars(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const sum = allocateSecret(32)
+  const reduced = allocateSecret(32)
+  let [carry, borrow] = [0, 0]
+  for (let at = 31; at >= 0; at--) {
+    const digits = (one[at] as number) + (other[at] as number) + carry
+    sum[at] = digits
+    carry = digits >> 8
+    const difference = (digits & 255) - (order[at] as number) - borrow
+    reduced[at] = difference
+    borrow = difference < 0 ? 1 : 0
+  }
+  // n or more: the subtraction borrowed no more than the addition carried.
+  const [result, unused] = carry >= borrow ? [reduced, sum] : [sum, reduced]
+  unused.fill(0)
+  return result
+}
+
+type PrivateNode = { readonly privateKey: Uint8Array; readonly chainCode: Uint8Array }
+
+/** A hardened child (BIP-32, CKDpriv) by Node's own HMAC and the addition above. The caller wipes its key. */
+function rederiveHardened({ privateKey, chainCode }: PrivateNode, index: number): PrivateNode {
+  const data = allocateSecret(37)
+  data.set(privateKey, 1)
+  new DataView(data.buffer).setUint32(33, index + HARDENED_OFFSET)
+  const digest = createHmac('sha512', chainCode).update(data).digest()
+  data.fill(0)
+  const child = {
+    privateKey: addScalars(privateKey, digest.subarray(0, 32)),
+    chainCode: Uint8Array.from(digest.subarray(32)),
+  }
+  digest.fill(0)
+  return child
+}
+
 /**
- * The coin-level node of a master, its public key and chain code.
+ * The coin-level node of a master, its public key and chain code. @scure/bip32 makes big integers of a private key, which
+ * stay in memory for a while: it is given the coin node's, as in each batch, but none above.
  *
  * @param master its private key stays the caller's, who wipes it
  */
 export function rederiveCoinNode(
-  master: { readonly privateKey: Uint8Array; readonly chainCode: Uint8Array },
+  master: PrivateNode,
   purpose: number,
   coinType: number,
-): { readonly publicKey: Uint8Array | null; readonly chainCode: Uint8Array | null } {
-  const { privateKey, chainCode } = master
-  const path = [purpose + HARDENED_OFFSET, coinType + HARDENED_OFFSET]
-  return walk(new HDKey({ privateKey, chainCode }), path).at(-1) as HDKey
+): { readonly publicKey: Uint8Array | null; readonly chainCode: Uint8Array } {
+  const purposeNode = rederiveHardened(master, purpose)
+  const coin = rederiveHardened(purposeNode, coinType)
+  purposeNode.privateKey.fill(0)
+  const node = new HDKey(coin)
+  coin.privateKey.fill(0)
+  node.wipePrivateData()
+  return { publicKey: node.publicKey, chainCode: coin.chainCode }
 }
 
 /**

@@ -1,8 +1,9 @@
 // From the phrase to coin-level nodes, from those to addresses. No private key leaves this file, in any form.
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, randomFillSync } from 'node:crypto'
 import { IntegrityError } from '../../shared/errors.ts'
 import { commitRoot, deriveSeed } from '../../shared/mnemonic.ts'
 import { type AddressType, addressTypes, type BitcoinNetwork, type Network, networks } from '../../shared/model.ts'
+import { allocateSecret } from '../../shared/secret-bytes.ts'
 import { findAddressType } from './address-types.ts'
 import {
   deriveChild,
@@ -70,8 +71,8 @@ function deriveCoinNode(master: PrivateExtendedKey, purpose: number, coinType: n
     wipeKey(key)
     throw new CrossCheckError(`two derivations of m/${purpose}'/${coinType}' differ: nothing may be issued`)
   }
-  const mask = randomBytes(32)
-  const masked = new Uint8Array(32)
+  const mask = randomFillSync(allocateSecret(32))
+  const masked = allocateSecret(32)
   for (let at = 0; at < 32; at++) masked[at] = (key.privateKey[at] as number) ^ (mask[at] as number)
   wipeKey(key)
   const { chainCode, publicKey, parentFingerprint } = key
@@ -92,7 +93,7 @@ function checkMaster(master: PrivateExtendedKey, seed: Uint8Array): void {
 
 /** Runs work on the node's private key, which is wiped afterwards. */
 function withPrivateKey<Result>(node: CoinNode, work: (privateKey: Uint8Array) => Result): Result {
-  const privateKey = new Uint8Array(32)
+  const privateKey = allocateSecret(32)
   try {
     for (let at = 0; at < 32; at++) privateKey[at] = (node.masked[at] as number) ^ (node.mask[at] as number)
     return work(privateKey)
@@ -118,7 +119,7 @@ export type OpenRoot = {
  * Opens a root. Keeps its coin-level nodes (`m/{purpose}'/{coin}'`); seed, master and purpose nodes are wiped.
  *
  * @param phrase the words in ASCII; stays the caller's, who wipes it
- * @throws {CrossCheckError} when @scure/bip32 derives other coin-level nodes
+ * @throws {CrossCheckError} when other code derives another master or other coin-level nodes of it
  */
 export function openRoot(phrase: Uint8Array, keyringId: number, bitcoinNetwork: BitcoinNetwork): OpenRoot {
   const seed = deriveSeed(phrase)

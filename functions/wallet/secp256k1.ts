@@ -1,6 +1,7 @@
 // The curve: libsecp256k1 in WebAssembly, with the hashes that its keys go through (secp256k1/ has the source and how it
 // was made). Keys cross into its memory here and nowhere else, and nothing of them stays there after `wipeScratch`.
 import { readFileSync } from 'node:fs'
+import { copySecret } from '../../shared/secret-bytes.ts'
 
 type Exports = {
   readonly memory: { readonly buffer: ArrayBuffer }
@@ -42,8 +43,11 @@ const accountChainCodeAt = buffer + 194
 const messageAt = buffer + 226
 const digestAt = buffer + 290
 
-/** Where the module's stack begins, downwards, and how much of it is wiped: a test holds that no call goes deeper. */
-export const stackTop = wasm.getStack() + 64
+/**
+ * Where the module's stack begins, downwards, and how much of it is wiped: a test holds that no call goes deeper. Above it
+ * lie constants.
+ */
+export const stackTop = wasm.getStack()
 export const stackBytes = 16 * 1024
 
 crypto.getRandomValues(memory.subarray(keyAt, keyAt + 32))
@@ -61,6 +65,7 @@ function write(at: number, bytes: Uint8Array): void {
   memory.set(bytes, at)
 }
 
+/** Of what is public: a copy in V8's heap. */
 const read = (at: number, length: number) => memory.slice(at, at + length)
 
 function readPoint(length: 33 | 65): Uint8Array {
@@ -85,7 +90,7 @@ export function toPublicKey(privateKey: Uint8Array): Uint8Array | undefined {
 export function addToPrivateKey(privateKey: Uint8Array, tweak: Uint8Array): Uint8Array | undefined {
   write(keyAt, privateKey)
   write(tweakAt, tweak)
-  return wasm.tweakKey() === 1 ? read(keyAt, 32) : undefined
+  return wasm.tweakKey() === 1 ? copySecret(memory.subarray(keyAt, keyAt + 32)) : undefined
 }
 
 /** Whether these are the 33 or 65 bytes of a point of the curve. */
