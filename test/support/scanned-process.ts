@@ -117,14 +117,15 @@ async function openAll(): Promise<Keyring[]> {
   })
 }
 
-/** As the wallet function does: the first record of a batch is checked, and one in a hundred. */
+/** As the wallet function does: the first record is checked, and one in a hundred: here the last. Both are of needles. */
 function deriveBatch(keyring: Keyring, firstType: number): void {
-  for (let at = 0; at < job.batch; at++) {
+  const last = job.batch - 1
+  for (let at = 0; at <= last; at++) {
     const [network, addressType] = types[(firstType + at) % types.length] as readonly [Network, AddressType]
-    const account = at < job.accounts.length ? (job.accounts[at] as number) : 1000 + at
+    const account = at === 0 || at === last ? (job.accounts.at(at === 0 ? 0 : -1) as number) : 1000 + at
     const derived = keyring.derive(network, addressType, account)
     addresses += 1
-    if (at > 0 && addresses % 100 !== 0) continue
+    if (at > 0 && at < last) continue
     keyring.crossCheck(network, addressType, account, derived)
     crossChecks += 1
   }
