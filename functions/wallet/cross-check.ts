@@ -81,10 +81,12 @@ export function rederiveCoinNode(
   const purposeNode = rederiveHardened(master, purpose)
   const coin = rederiveHardened(purposeNode, coinType)
   purposeNode.privateKey.fill(0)
-  const node = new HDKey(coin)
-  coin.privateKey.fill(0)
-  node.wipePrivateData()
-  return { publicKey: node.publicKey, chainCode: coin.chainCode }
+  try {
+    const { publicKey } = new HDKey(coin).wipePrivateData()
+    return { publicKey, chainCode: coin.chainCode }
+  } finally {
+    coin.privateKey.fill(0)
+  }
 }
 
 /**
