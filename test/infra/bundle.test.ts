@@ -91,6 +91,7 @@ test('inspect finds sharp and the wasm of PDFium beside itself', async () => {
 
 test('wallet finds the module of its curve beside itself', async () => {
   cpSync(join(project, 'functions/wallet/secp256k1.ts'), join(root, 'functions/wallet/secp256k1.ts'))
+  cpSync(join(project, 'shared/secret-bytes.ts'), join(root, 'shared/secret-bytes.ts'))
   writeFileSync(
     join(root, 'functions/wallet/main.ts'),
     `import { toPublicKey } from './secp256k1.ts'
