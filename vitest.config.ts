@@ -13,7 +13,10 @@ export default defineConfig({
       suite('vectors', ['test/vectors/**/*.test.ts']),
       suite('infra', ['test/infra/**/*.test.ts']),
       suite('integration', ['test/integration/**/*.test.ts'], { globalSetup: 'test/support/start-servers.ts' }),
-      suite('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 600_000, hookTimeout: 900_000 }),
+      suite('e2e', ['test/e2e/**/*.test.ts'], {
+        ...{ testTimeout: 600_000, hookTimeout: 900_000 },
+        globalSetup: 'test/support/prepare-stacks.ts',
+      }),
     ],
     coverage: {
       provider: 'v8',

@@ -3,13 +3,11 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { entropyToMnemonic } from 'bip39'
 import postgres from 'postgres'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { installKafka } from '../../local/install.ts'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type RunningKafka, startKafka } from '../../local/kafka.ts'
 import { type RunningPostgres, startPostgres } from '../../local/postgres.ts'
 import { makeLetter, samples } from '../support/fixtures.ts'
@@ -28,18 +26,17 @@ import {
 } from '../support/local-stack.ts'
 import { describePermissions } from './permissions.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'journey-'))
+const folder = mkdtempSync(join(inject('stacksFolder'), 'journey-'))
+const jarFolder = inject('kafkaJarFolder')
 const state = join(folder, 'stack')
 const mnemonic = entropyToMnemonic(randomBytes(32).toString('hex'))
 let database: RunningPostgres
 let kafka: RunningKafka
-let jarFolder: string
 let stackProcess: StackProcess
 let stack: StackDescription
 let sql: postgres.Sql
 
 beforeAll(async () => {
-  jarFolder = await installKafka({ say: () => {} })
   const servers = join(folder, 'servers')
   ;[database, kafka] = await Promise.all([
     startPostgres({ stateFolder: servers }),

@@ -1,12 +1,11 @@
 // `npm start` as a person meets it: a fresh start to the demonstration's table, a restart, and a kill -9 of everything.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import postgres from 'postgres'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, inject, it } from 'vitest'
 import { readSecret } from '../../shared/secrets.ts'
 import {
   runStart,
@@ -16,10 +15,7 @@ import {
   waitUntilStackIsReady,
 } from '../support/local-stack.ts'
 
-// In the project's folder, as the state of `npm start` is unless it is told otherwise.
-const localFolder = fileURLToPath(new URL('../../.local/', import.meta.url))
-mkdirSync(localFolder, { recursive: true })
-const folder = mkdtempSync(join(localFolder, 'start-'))
+const folder = mkdtempSync(join(inject('stacksFolder'), 'start-'))
 const state = join(folder, 'state')
 let running: StackProcess | undefined
 
