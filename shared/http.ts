@@ -44,7 +44,9 @@ export function toProblem(error: unknown, requestId: string): APIGatewayProxyRes
       { 'content-type': 'application/problem+json', ...headers },
     )
   if (error instanceof RequestError) {
-    return problem(error.status, error.code, error.message, error.issues ? { issues: error.issues } : {})
+    // RFC 6750, 3. API Gateway passes it on under another name, `x-amzn-remapped-www-authenticate`.
+    const headers = error.status === 401 ? { 'www-authenticate': 'Bearer' } : {}
+    return problem(error.status, error.code, error.message, error.issues ? { issues: error.issues } : {}, headers)
   }
   if (error instanceof UnavailableError) {
     const detail = 'The service is not available at the moment. Send the same request again.'
