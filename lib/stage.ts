@@ -126,6 +126,9 @@ type ExternalDatabase = {
   readonly name: string
 }
 
+/** Tokens of a Cognito user pool that is deployed with the data: for users of one application, and for services. */
+type UserPoolTokens = { readonly kind: 'user-pool'; readonly callbackUrls: readonly string[] }
+
 /** One row of the stage table. */
 export type Stage = {
   readonly name: 'local'
@@ -141,7 +144,7 @@ export type Stage = {
   }
   readonly walletTrigger: WalletTrigger
   /** Whose access tokens are let in. Undefined: nobody's; the API then answers 401 to all but its public routes. */
-  readonly tokens: TokenSettings | undefined
+  readonly tokens: TokenSettings | UserPoolTokens | undefined
   readonly maxDocumentSizeMb: number
   readonly verificationDelaySeconds: number
   /** Messages that one verification invocation takes, and how many of them run at once. */
