@@ -38,9 +38,6 @@ export type AuthorizerContext = z.output<typeof authorizerContextSchema>
 export const parseScopes = (scope: string): ReadonlySet<string> =>
   new Set(scope.split(' ').filter((name) => name !== ''))
 
-/** Whether a token is no longer valid; asked by the authorizer, and again by each handler, since the gateway caches. */
-export const isExpired = (expiresAt: Date, now: Date) => expiresAt.getTime() + clockSkewSeconds * 1000 <= now.getTime()
-
 /**
  * The caller that the authorizer let in. The gateway keeps the authorizer's answer for minutes, so the expiry is asked
  * here again.
@@ -52,7 +49,8 @@ export function readCaller(event: Pick<APIGatewayProxyEvent, 'requestContext'>, 
   if (!context.success) throw new RequestError(401, unauthorized.code, unauthorized.detail)
   const { sub, client_id, scope, exp } = context.data
   const expiresAt = new Date(Number(exp) * 1000)
-  if (isExpired(expiresAt, now)) throw new RequestError(401, unauthorized.code, unauthorized.detail)
+  const end = expiresAt.getTime() + clockSkewSeconds * 1000
+  if (now.getTime() >= end) throw new RequestError(401, unauthorized.code, unauthorized.detail)
   return { subject: sub, clientId: client_id, scopes: parseScopes(scope), expiresAt }
 }
 

@@ -31,5 +31,5 @@ async function fetchKeys(): Promise<Jwks> {
 
 export const handler = createHandler({
   log: createLog('authorize'),
-  checkToken: createTokenCheck(settings, { now, findKey: createIssuerKeys({ now, fetchKeys }) }),
+  checkToken: createTokenCheck(settings, { findKey: createIssuerKeys({ now, fetchKeys }) }),
 })

@@ -28,7 +28,6 @@ function makeCheck(overrides: Partial<TokenSettings> = {}, keys: readonly JWK[] 
   const check = createTokenCheck(
     { ...settings, ...overrides },
     {
-      now: () => new Date(),
       findKey: async (keyId) => {
         asked.push(keyId)
         return keys.map(toPublic).find(({ kid }) => kid === keyId)
@@ -185,7 +184,7 @@ describe('a bad token', () => {
   })
 
   it('is every token where the stage names no issuer', async () => {
-    const check = createTokenCheck(null, { now: () => new Date(), findKey: async () => toPublic(key) })
+    const check = createTokenCheck(null, { findKey: async () => toPublic(key) })
     expect(await catchError(async () => check(`Bearer ${await signClaims()}`))).toMatchObject({
       reason: 'not_configured',
     })
@@ -260,7 +259,7 @@ describe('keys of the issuer', () => {
   ])('of another kind than the algorithm let nobody in: %s', async (_, fields) => {
     const { kid = '' } = key
     const published = { ...toPublic(key), ...fields, kid } as Jwk & { kid: string }
-    const check = createTokenCheck(settings, { now: () => new Date(), findKey: async () => published })
+    const check = createTokenCheck(settings, { findKey: async () => published })
     expect(await catchError(async () => check(`Bearer ${await signClaims()}`))).toBeInstanceOf(TokenRefusal)
   })
 

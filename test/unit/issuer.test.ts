@@ -42,7 +42,7 @@ function check(issuer: RunningIssuer, token: string) {
   if (tokens === undefined || 'kind' in tokens) throw new Error('expected the local stage to have an issuer')
   const now = () => new Date()
   const fetchKeys = async () => (await (await fetch(`${issuer.url}/.well-known/jwks.json`)).json()) as Jwks
-  return createTokenCheck(tokens, { now, findKey: createIssuerKeys({ now, fetchKeys }) })(`Bearer ${token}`)
+  return createTokenCheck(tokens, { findKey: createIssuerKeys({ now, fetchKeys }) })(`Bearer ${token}`)
 }
 
 const runToken = (...flags: string[]) =>
