@@ -8,6 +8,7 @@ export interface HttpApiProps {
   readonly stage: Stage
   readonly intake: ServiceFunction<Record<string, string>>
   readonly read: ServiceFunction<Record<string, string>>
+  readonly docs: ServiceFunction<Record<string, string>>
 }
 
 /** An answer of API Gateway itself; a 5xx never says why. */
@@ -114,10 +115,13 @@ export class HttpApi extends Construct {
     // Without the permission for the console's test button: only the deployed stage may invoke.
     const intake = new LambdaIntegration(props.intake.function, { allowTestInvoke: false })
     const read = new LambdaIntegration(props.read.function, { allowTestInvoke: false })
+    const docs = new LambdaIntegration(props.docs.function, { allowTestInvoke: false })
     const verify = this.api.root.addResource('verify')
     verify.addMethod('POST', intake)
     verify.addResource('{verification_id}').addMethod('GET', read)
     this.api.root.addResource('wallet').addResource('{user_id}').addMethod('GET', read)
     this.api.root.addResource('health').addMethod('GET', read)
+    this.api.root.addResource('openapi.json').addMethod('GET', docs)
+    this.api.root.addResource('api').addResource('docs').addMethod('GET', docs)
   }
 }

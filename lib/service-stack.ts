@@ -6,6 +6,7 @@ import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda'
 import { Trigger } from 'aws-cdk-lib/triggers'
 import type { Construct } from 'constructs'
 import type { AnnounceEnvironment } from '../functions/announce/environment.ts'
+import type { DocsEnvironment } from '../functions/docs/environment.ts'
 import type { InspectEnvironment } from '../functions/inspect/environment.ts'
 import type { IntakeEnvironment } from '../functions/intake/environment.ts'
 import type { MigrateEnvironment } from '../functions/migrate/environment.ts'
@@ -156,9 +157,19 @@ export class ServiceStack extends Stack {
       timeout: Duration.seconds(10),
     })
 
+    const docs = new ServiceFunction<DocsEnvironment>(this, 'Docs', {
+      stage,
+      identity: new FunctionIdentity(this, 'DocsIdentity'),
+      bundle: bundles.docs,
+      description: 'Serves the contract and its page: no database, no secret',
+      environment: {},
+      memorySize: 256,
+      timeout: Duration.seconds(10),
+    })
+
     this.migrateBefore(migrate, [intake, verification, wallet, announce, read])
 
-    const http = new HttpApi(this, 'Http', { stage, intake, read })
+    const http = new HttpApi(this, 'Http', { stage, intake, read, docs })
 
     const alarms = new Alarms(this, 'Alarms', { stage })
 
@@ -174,6 +185,7 @@ export class ServiceStack extends Stack {
       Wallet: wallet,
       Announce: announce,
       Read: read,
+      Docs: docs,
       Migrate: migrate,
     }
     if (vault.provisionRole) {

@@ -53,7 +53,8 @@ export function toProblem(error: unknown, requestId: string): APIGatewayProxyRes
   return problem(500, 'internal', 'The request failed on our side. Quote the request_id when you report it.')
 }
 
-function findHeader(event: APIGatewayProxyEvent, name: string): string | undefined {
+/** The value of a header, named in lower case. */
+export function findHeader(event: APIGatewayProxyEvent, name: string): string | undefined {
   const entry = Object.entries(event.headers ?? {}).find(([key]) => key.toLowerCase() === name)
   return entry?.[1]
 }

@@ -6,12 +6,14 @@ import { describeGot, RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge } from '../../shared/http.ts'
 import type { Log } from '../../shared/log.ts'
 import {
+  addressTypeSchema,
   addressTypes,
   isAddressTypeOf,
   networkSchema,
   userIdSchema,
   type VerificationStatus,
 } from '../../shared/model.ts'
+import type { Accepted } from './answers.ts'
 import { type DocumentRequest, type ReceiveDocumentPorts, receiveDocument } from './receive-document.ts'
 
 export type IntakeDependencies = ReceiveDocumentPorts & {
@@ -28,7 +30,8 @@ function describeFault(text: string): string {
   return base64.test(text) ? `${text.length} characters, which is no multiple of 4` : 'padding that is not at the end'
 }
 
-const bodySchema = z
+/** The body of `POST /verify`; other fields are ignored. */
+export const bodySchema = z
   .object({
     user_id: userIdSchema,
     network: networkSchema,
@@ -37,8 +40,13 @@ const bodySchema = z
       .min(1, 'expected the base64 of a document; got an empty string')
       .refine((text) => text.length % 4 === 0 && base64.test(text), {
         error: ({ input }) => `expected padded base64 (RFC 4648, section 4); got ${describeFault(String(input))}`,
+      })
+      .meta({
+        description: 'A JPG, PNG or PDF in base64, at most 4 MiB decoded, or less where the stage says so',
+        contentEncoding: 'base64',
+        pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$',
       }),
-    address_type: z.string().optional(),
+    address_type: addressTypeSchema.optional(),
   })
   .transform(({ address_type: given, ...body }, context) => {
     const addressType = given ?? addressTypes[body.network][0]
@@ -51,6 +59,7 @@ const bodySchema = z
     })
     return z.NEVER
   })
+  .meta({ id: 'VerificationRequest' })
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -106,10 +115,11 @@ export function createHandler(dependencies: IntakeDependencies) {
         status: verification.status,
         attempt: verification.attempt,
       })
-      return answer(
-        202,
-        { message: messages[verification.status], verification_id: verification.id, status: verification.status },
-        { location: `/verify/${verification.id}` },
-      )
+      const body: Accepted = {
+        message: messages[verification.status],
+        verification_id: verification.id,
+        status: verification.status,
+      }
+      return answer(202, body, { location: `/verify/${verification.id}` })
     })
 }

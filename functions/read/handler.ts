@@ -14,6 +14,7 @@ import {
   type Verification,
   type Wallet,
 } from '../../shared/model.ts'
+import type { VerificationBody, WalletBody } from './answers.ts'
 import { checkHealth, type HealthPorts } from './check-health.ts'
 
 export type ReadDependencies = HealthPorts & {
@@ -23,20 +24,20 @@ export type ReadDependencies = HealthPorts & {
   readonly findWallet: (userId: string, network: Network, addressType: AddressType) => Promise<Wallet | undefined>
 }
 
-function toVerificationBody(verification: Verification) {
+function toVerificationBody(verification: Verification): VerificationBody {
   return {
     verification_id: verification.id,
     user_id: verification.userId,
     network: verification.network,
     address_type: verification.addressType,
     status: verification.status,
-    reasons: verification.reasons,
+    reasons: [...verification.reasons],
     created_at: verification.createdAt.toISOString(),
     verified_at: verification.verifiedAt?.toISOString() ?? null,
   }
 }
 
-function toWalletBody(wallet: Wallet) {
+function toWalletBody(wallet: Wallet): WalletBody {
   return {
     user_id: wallet.userId,
     network: wallet.network,

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { checkAnswer } from './contract.ts'
 
 /** What `stack.json` of a ready stack says. */
 export type StackDescription = {
@@ -61,29 +62,39 @@ export type Answer = {
   readonly body: Record<string, unknown>
 }
 
-/** One HTTP request whose path is sent as it is: a URL parser would resolve `.` and `..` in it. */
+/**
+ * One HTTP request whose path is sent as it is: a URL parser would resolve `.` and `..` in it. Fails when the answer is not
+ * as the OpenAPI document says.
+ */
 export function call(
   apiUrl: string,
   path: string,
   options: { method?: string; body?: string | Buffer; headers?: Record<string, string> } = {},
 ): Promise<Answer> {
   const { hostname, port } = new URL(apiUrl)
+  const { method = 'GET', headers = {} } = options
   return new Promise((resolve, reject) => {
-    const outgoing = request(
-      { hostname, port, path, method: options.method ?? 'GET', headers: options.headers ?? {} },
-      (incoming) => {
-        const chunks: Buffer[] = []
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-        incoming.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8')
-          try {
-            resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: JSON.parse(text) })
-          } catch (cause) {
-            reject(new Error(`expected JSON from ${path}; got ${incoming.statusCode} ${text.slice(0, 200)}`, { cause }))
-          }
-        })
-      },
-    )
+    const outgoing = request({ hostname, port, path, method, headers }, (incoming) => {
+      const chunks: Buffer[] = []
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+      incoming.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8')
+        const status = incoming.statusCode ?? 0
+        let answer: Answer
+        try {
+          answer = { status, headers: incoming.headers, body: JSON.parse(text) }
+        } catch (cause) {
+          reject(new Error(`expected JSON from ${path}; got ${status} ${text.slice(0, 200)}`, { cause }))
+          return
+        }
+        try {
+          checkAnswer({ method, path, ...answer })
+          resolve(answer)
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
     outgoing.on('error', reject)
     outgoing.end(options.body)
   })
