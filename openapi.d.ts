@@ -292,7 +292,7 @@ export interface paths {
     get: {
       parameters: {
         query?: {
-          /** In any case */
+          /** Its name, in any case */
           "network"?: "ethereum" | "bitcoin" | "tron"
           /** Of the network; absent: the network's first. Not without a network */
           "address_type"?: "eip55" | "p2pkh" | "p2sh-p2wpkh" | "p2wpkh" | "p2tr" | "base58check"
@@ -1099,7 +1099,7 @@ export interface components {
     VerificationRequest: {
       /** Whose it is, in your words: 1 to 255 code points without control characters, compared byte by byte */
       "user_id": string
-      /** In any case */
+      /** Its name, in any case */
       "network": "ethereum" | "bitcoin" | "tron"
       /** A JPG, PNG or PDF in base64, at most 4 MiB decoded, or less where the stage says so */
       "document": string
@@ -1107,7 +1107,7 @@ export interface components {
       "address_type"?: "eip55" | "p2pkh" | "p2sh-p2wpkh" | "p2wpkh" | "p2tr" | "base58check"
     }
     WalletRequest: {
-      /** In any case */
+      /** Its name, in any case */
       "network": "ethereum" | "bitcoin" | "tron"
       /** Absent: the network's first. A type is never paired with another network */
       "address_type"?: "eip55" | "p2pkh" | "p2sh-p2wpkh" | "p2wpkh" | "p2tr" | "base58check"

@@ -14,8 +14,9 @@ import {
 } from '../functions/read/answers.ts'
 import manifest from '../package.json' with { type: 'json' }
 import type { Scope } from '../shared/access.ts'
+import { titles } from '../shared/http.ts'
 import { addressTypeSchema, networkSchema, userIdSchema } from '../shared/model.ts'
-import { problemSchema } from '../shared/problem.ts'
+import { type Problem, problemSchema } from '../shared/problem.ts'
 import { printOpenApiTypes } from './openapi-types.ts'
 
 // ---- headers
@@ -72,6 +73,15 @@ type Problems = Readonly<Record<number, Readonly<Record<string, string>>>>
 
 const waits = new Set([409, 429, 503])
 
+/** What the first of the codes looks like. */
+function toExample(status: number, codes: Readonly<Record<string, string>>): Problem {
+  const [[code, when]] = Object.entries(codes) as [[string, string]]
+  return {
+    ...{ type: `urn:verified-wallets:problem:${code}`, title: titles[status] ?? '', status, detail: when, code },
+    request_id: 'e2b1c0de-6f5c-4f0a-9d0c-2f6a1f6f7a10',
+  }
+}
+
 /** An answer of problem details. Some are the gateway's own, which took no time of a function. */
 function describeProblem(status: number, codes: Readonly<Record<string, string>>): ZodOpenApiResponseObject {
   return {
@@ -82,7 +92,7 @@ function describeProblem(status: number, codes: Readonly<Record<string, string>>
       ...answerHeaders,
       ...(waits.has(status) ? { 'Retry-After': retryAfter } : {}),
     }),
-    content: { 'application/problem+json': { schema: problemSchema } },
+    content: { 'application/problem+json': { schema: problemSchema, example: toExample(status, codes) } },
     'x-codes': Object.keys(codes),
   }
 }
@@ -125,14 +135,14 @@ const platformMessage = z
   .object({ message: z.string() })
   .meta({ id: 'PlatformMessage', description: 'What the platform itself says, above 6 MB' })
 
-const tooLarge = (codes: Readonly<Record<string, string>>): ZodOpenApiResponseObject => ({
-  ...describeProblem(413, { ...codes, too_large: 'the body is larger than the platform takes' }),
-  headers: z.object({ ...answerHeaders, 'X-Request-ID': requestId.optional() }),
-  content: {
-    'application/problem+json': { schema: problemSchema },
-    'application/json': { schema: platformMessage },
-  },
-})
+function describeTooLarge(codes: Readonly<Record<string, string>>): ZodOpenApiResponseObject {
+  const problem = describeProblem(413, { ...codes, too_large: 'the body is larger than the platform takes' })
+  return {
+    ...problem,
+    headers: z.object({ ...answerHeaders, 'X-Request-ID': requestId.optional() }),
+    content: { ...problem.content, 'application/json': { schema: platformMessage } },
+  }
+}
 
 /** A good answer in JSON. */
 const ok = (
@@ -273,7 +283,7 @@ export function makeOpenApiDocument() {
                 415: { unsupported_document_type: 'neither JPG, PNG nor PDF by its first bytes' },
                 422: { invalid_field: badField, idempotency_key_reused: 'this key came with another body' },
               }),
-              413: tooLarge({ document_too_large: 'the document is above the limit' }),
+              413: describeTooLarge({ document_too_large: 'the document is above the limit' }),
             },
           },
         },
@@ -306,7 +316,7 @@ export function makeOpenApiDocument() {
               query: z.object({
                 network: networkSchema
                   .optional()
-                  .meta({ enum: networkSchema.meta()?.enum, description: 'In any case' }),
+                  .meta({ enum: networkSchema.meta()?.enum, description: 'Its name, in any case' }),
                 address_type: addressTypeSchema.optional().meta({
                   enum: addressTypeSchema.meta()?.enum,
                   description: "Of the network; absent: the network's first. Not without a network",
@@ -358,7 +368,7 @@ export function makeOpenApiDocument() {
                 404: { user_not_verified: 'the user is not verified on any network' },
                 422: { invalid_field: badField, idempotency_key_reused: 'this key came with another body' },
               }),
-              413: tooLarge({}),
+              413: describeTooLarge({}),
             },
           },
         },

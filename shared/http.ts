@@ -15,7 +15,8 @@ export function answer(status: number, body: unknown, headers: Record<string, st
   return { statusCode: status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
 }
 
-const titles: Readonly<Record<number, string>> = {
+/** The name of each status that we answer errors with. */
+export const titles: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',

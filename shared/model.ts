@@ -37,7 +37,7 @@ export const networkSchema = z
       error: ({ input }) => `expected one of ${networks.join(', ')}; got ${describeGot(String(input))}`,
     }),
   )
-  .meta({ description: 'In any case', enum: [...networks], examples: ['ethereum'] })
+  .meta({ description: 'Its name, in any case', enum: [...networks], examples: ['ethereum'] })
 
 const longestUserId = 255
 

@@ -39,7 +39,7 @@ ${styles.map((style) => `<style>${style}</style>`).join('\n')}
 </head>
 <body>
 <noscript><p>This page needs JavaScript. The contract for programs is at <a href="../openapi.json">openapi.json</a>.</p></noscript>
-<main id="api"></main>
+<div id="api"></div>
 ${scripts.map((script) => `<script>${script}</script>`).join('\n')}
 </body>
 </html>
