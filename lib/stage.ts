@@ -1,6 +1,7 @@
 // The stage table: everything in which one deployment differs from another, as data.
 // Constructs read it; nothing else decides by a stage's name.
 import { z } from 'zod'
+import type { TokenSettings } from '../functions/authorize/environment.ts'
 import type { BitcoinNetwork } from '../shared/model.ts'
 
 /** A number of seconds from 0 to 900, the longest delivery delay that SQS knows (SendMessage, DelaySeconds). */
@@ -37,6 +38,10 @@ const settingsSchema = z.object({
     .string()
     .regex(/^postgres(ql)?:\/\//, 'expected a URL that begins with postgresql://')
     .prefault('postgresql://127.0.0.1:15432/wallets'),
+  TOKEN_ISSUER: z
+    .string()
+    .regex(/^http:\/\/127\.0\.0\.1:\d+$/, 'expected http://127.0.0.1:PORT')
+    .prefault('http://127.0.0.1:15443'),
 })
 
 /** What a deployer may set in the environment; defaults filled in. */
@@ -48,6 +53,8 @@ export type Settings = {
   readonly maxConcurrentGenerations: number
   readonly kafkaBootstrapServers: readonly string[]
   readonly databaseUrl: string
+  /** Where the issuer of the local stack's tokens answers: `npm start` sets it. */
+  readonly tokenIssuer: string
 }
 
 /** A setting that cannot be used. The message names each one, what was expected and what was got. */
@@ -78,6 +85,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     maxConcurrentGenerations: parsed.data.MAX_CONCURRENT_GENERATIONS,
     kafkaBootstrapServers: parsed.data.KAFKA_BOOTSTRAP_SERVERS.split(','),
     databaseUrl: parsed.data.DATABASE_URL,
+    tokenIssuer: parsed.data.TOKEN_ISSUER,
   }
 }
 
@@ -132,6 +140,8 @@ export type Stage = {
     readonly walletCreated: Topic
   }
   readonly walletTrigger: WalletTrigger
+  /** Whose access tokens are let in. Undefined: nobody's; the API then answers 401 to all but its public routes. */
+  readonly tokens: TokenSettings | undefined
   readonly maxDocumentSizeMb: number
   readonly verificationDelaySeconds: number
   /** Messages that one verification invocation takes, and how many of them run at once. */
@@ -157,6 +167,9 @@ export type Stage = {
 }
 
 const partitions = 6
+
+/** `aud` of the tokens for a local stack. */
+export const localAudience = 'verified-wallets'
 
 function localStage(settings: Settings): Stage {
   const database = new URL(settings.databaseUrl)
@@ -191,6 +204,7 @@ function localStage(settings: Settings): Stage {
       maximumConcurrency: Math.min(settings.maxConcurrentGenerations, userVerified.partitions),
       onFailureTopic: 'user.verified.dead-letter',
     },
+    tokens: { issuer: settings.tokenIssuer, algorithm: 'ES256', audiences: [localAudience] },
     maxDocumentSizeMb: settings.maxDocumentSizeMb,
     verificationDelaySeconds: settings.verificationDelaySeconds,
     verificationBatchSize: 5,

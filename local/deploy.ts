@@ -71,6 +71,7 @@ export async function synthesise(options: DeployOptions, settings: Settings): Pr
       MAX_CONCURRENT_GENERATIONS: String(settings.maxConcurrentGenerations),
       KAFKA_BOOTSTRAP_SERVERS: settings.kafkaBootstrapServers.join(','),
       DATABASE_URL: database.href,
+      TOKEN_ISSUER: settings.tokenIssuer,
     },
     signal: options.signal,
   })

@@ -2,6 +2,7 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import * as z from 'zod'
+import { reachesUser, readCaller, requireScope } from '../../shared/access.ts'
 import { describeGot, RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge } from '../../shared/http.ts'
 import type { Log } from '../../shared/log.ts'
@@ -108,7 +109,13 @@ export function createHandler(dependencies: IntakeDependencies) {
   return middy<HttpRequest, APIGatewayProxyResult>()
     .use(httpEdge({ log, now: () => now().getTime(), newId }))
     .handler(async (event) => {
-      const verification = await receiveDocument(dependencies, parseRequest(event, maxDocumentBytes))
+      const caller = readCaller(event, now())
+      requireScope(caller, 'verify:write')
+      const request = parseRequest(event, maxDocumentBytes)
+      if (!reachesUser(caller, 'verify:write', request.userId)) {
+        throw new RequestError(403, 'forbidden_user', 'expected the user_id that the token was issued for; got another')
+      }
+      const verification = await receiveDocument(dependencies, request)
       log.info('document taken', {
         request_id: event.requestId,
         verification_id: verification.id,

@@ -2,6 +2,7 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import * as z from 'zod'
+import { type Caller, reachesUser, readCaller, requireScope } from '../../shared/access.ts'
 import { describeGot, RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge, readPathParameter } from '../../shared/http.ts'
 import {
@@ -48,10 +49,17 @@ function toWalletBody(wallet: Wallet): WalletBody {
   }
 }
 
-async function readVerification(dependencies: ReadDependencies, event: HttpRequest): Promise<APIGatewayProxyResult> {
+async function readVerification(
+  dependencies: ReadDependencies,
+  event: HttpRequest,
+  caller: Caller,
+): Promise<APIGatewayProxyResult> {
+  requireScope(caller, 'verify:read')
   const id = readPathParameter(event, 'verification_id').toLowerCase()
   const verification = z.uuid().safeParse(id).success ? await dependencies.findVerification(id) : undefined
-  if (!verification) throw new RequestError(404, 'verification_not_found', 'Verification not found')
+  if (!verification || !reachesUser(caller, 'verify:read', verification.userId)) {
+    throw new RequestError(404, 'verification_not_found', 'Verification not found')
+  }
   return answer(200, toVerificationBody(verification))
 }
 
@@ -82,7 +90,12 @@ function readWalletQuery(event: HttpRequest): { network: Network; addressType: A
   )
 }
 
-async function readWallets(dependencies: ReadDependencies, event: HttpRequest): Promise<APIGatewayProxyResult> {
+async function readWallets(
+  dependencies: ReadDependencies,
+  event: HttpRequest,
+  caller: Caller,
+): Promise<APIGatewayProxyResult> {
+  requireScope(caller, 'wallet:read')
   const parsed = userIdSchema.safeParse(readPathParameter(event, 'user_id'))
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ message }) => ({ path: 'user_id', message }))
@@ -91,6 +104,8 @@ async function readWallets(dependencies: ReadDependencies, event: HttpRequest): 
   const userId = parsed.data
   const query = readWalletQuery(event)
   const notFound = () => new RequestError(404, 'wallet_not_found', 'Wallet not found')
+  // Before the database is asked: whether another has wallets shows in nothing, also not in the time that this takes.
+  if (!reachesUser(caller, 'wallet:read', userId)) throw notFound()
   if (query) {
     const wallet = await dependencies.findWallet(userId, query.network, query.addressType)
     if (!wallet) throw notFound()
@@ -101,9 +116,12 @@ async function readWallets(dependencies: ReadDependencies, event: HttpRequest): 
   return answer(200, { user_id: userId, wallets: wallets.map(toWalletBody) })
 }
 
-async function readHealth(dependencies: ReadDependencies): Promise<APIGatewayProxyResult> {
-  const health = await checkHealth(dependencies)
-  return answer(health.status === 'ok' ? 200 : 503, health, { 'cache-control': 'no-store' })
+/** For everyone only whether it is well; what is not, for who operates it. */
+async function readHealth(dependencies: ReadDependencies, caller?: Caller): Promise<APIGatewayProxyResult> {
+  if (caller) requireScope(caller, 'ops:read')
+  const { status, checks } = await checkHealth(dependencies)
+  const body = caller ? { status, checks } : { status }
+  return answer(status === 'ok' ? 200 : 503, body, { 'cache-control': 'no-store' })
 }
 
 export function createHandler(dependencies: ReadDependencies) {
@@ -113,11 +131,13 @@ export function createHandler(dependencies: ReadDependencies) {
     .handler(async (event) => {
       switch (event.resource) {
         case '/verify/{verification_id}':
-          return readVerification(dependencies, event)
+          return readVerification(dependencies, event, readCaller(event, now()))
         case '/wallet/{user_id}':
-          return readWallets(dependencies, event)
+          return readWallets(dependencies, event, readCaller(event, now()))
         case '/health':
           return readHealth(dependencies)
+        case '/health/checks':
+          return readHealth(dependencies, readCaller(event, now()))
         default:
           throw new RequestError(404, 'route_not_found', `expected a known route; got ${event.resource}`)
       }
