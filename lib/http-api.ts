@@ -2,7 +2,7 @@
 import { EndpointType, LambdaIntegration, ResponseType, RestApi } from 'aws-cdk-lib/aws-apigateway'
 import { Construct } from 'constructs'
 import type { ServiceFunction } from './service-function.ts'
-import type { Stage } from './stage.ts'
+import type { GatewayLimit, Stage } from './stage.ts'
 
 export interface HttpApiProps {
   readonly stage: Stage
@@ -72,6 +72,11 @@ const gatewayProblems: readonly GatewayProblem[] = [
   },
 ]
 
+const toThrottling = (limit: GatewayLimit) => ({
+  throttlingRateLimit: limit.requestsPerSecond,
+  throttlingBurstLimit: limit.burst,
+})
+
 /** The API and its routes. */
 export class HttpApi extends Construct {
   readonly api: RestApi
@@ -84,7 +89,14 @@ export class HttpApi extends Construct {
       restApiName: `verified-wallets-${stage.name}`,
       description: 'Documents in, wallets out',
       endpointTypes: [EndpointType.REGIONAL],
-      deployOptions: { stageName: stage.name },
+      deployOptions: {
+        stageName: stage.name,
+        ...toThrottling(stage.gatewayLimits.others),
+        methodOptions: {
+          '/verify/POST': toThrottling(stage.gatewayLimits.post),
+          '/wallet/{user_id}/POST': toThrottling(stage.gatewayLimits.post),
+        },
+      },
       cloudWatchRole: false,
     })
 
@@ -117,7 +129,10 @@ export class HttpApi extends Construct {
     const verify = this.api.root.addResource('verify')
     verify.addMethod('POST', intake)
     verify.addResource('{verification_id}').addMethod('GET', read)
-    this.api.root.addResource('wallet').addResource('{user_id}').addMethod('GET', read)
+    const wallet = this.api.root.addResource('wallet').addResource('{user_id}')
+    wallet.addMethod('GET', read)
+    wallet.addMethod('POST', intake)
+    this.api.root.addResource('addresses').addResource('{address}').addMethod('GET', read)
     this.api.root.addResource('health').addMethod('GET', read)
   }
 }

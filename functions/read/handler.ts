@@ -1,7 +1,8 @@
-// The GET routes: what is known of a verification, of a user's wallets, and of the service's health.
+// The GET routes: what is known of a verification, of a user's wallets, of an address, and of the service's health.
 import middy from '@middy/core'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import * as z from 'zod'
+import { readCaller, requireAnyUser } from '../../shared/access.ts'
 import { describeGot, RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge, readPathParameter } from '../../shared/http.ts'
 import {
@@ -14,6 +15,7 @@ import {
   type Verification,
   type Wallet,
 } from '../../shared/model.ts'
+import { readAddress } from '../../shared/validate-address.ts'
 import { checkHealth, type HealthPorts } from './check-health.ts'
 
 export type ReadDependencies = HealthPorts & {
@@ -21,6 +23,7 @@ export type ReadDependencies = HealthPorts & {
   readonly findVerification: (id: string) => Promise<Verification | undefined>
   readonly findWallets: (userId: string) => Promise<readonly Wallet[]>
   readonly findWallet: (userId: string, network: Network, addressType: AddressType) => Promise<Wallet | undefined>
+  readonly findWalletByAddress: (network: Network, address: string) => Promise<Wallet | undefined>
 }
 
 function toVerificationBody(verification: Verification) {
@@ -100,6 +103,26 @@ async function readWallets(dependencies: ReadDependencies, event: HttpRequest): 
   return answer(200, { user_id: userId, wallets: wallets.map(toWalletBody) })
 }
 
+/** For services only: whose address it is. */
+async function readOwner(dependencies: ReadDependencies, event: HttpRequest): Promise<APIGatewayProxyResult> {
+  requireAnyUser(readCaller(event, dependencies.now()), 'wallet:read')
+  const read = readAddress(readPathParameter(event, 'address'))
+  if ('reason' in read) {
+    const message = `${read.reason}: ${read.detail}`
+    throw new RequestError(422, 'invalid_field', `address: ${message}`, [{ path: 'address', message }])
+  }
+  const wallet = read.network && (await dependencies.findWalletByAddress(read.network, read.canonical))
+  if (!wallet) throw new RequestError(404, 'address_not_found', 'Address not found')
+  return answer(200, {
+    address: wallet.address,
+    network: wallet.network,
+    address_type: wallet.addressType,
+    user_id: wallet.userId,
+    derivation_path: wallet.derivationPath,
+    created_at: wallet.createdAt.toISOString(),
+  })
+}
+
 async function readHealth(dependencies: ReadDependencies): Promise<APIGatewayProxyResult> {
   const health = await checkHealth(dependencies)
   return answer(health.status === 'ok' ? 200 : 503, health, { 'cache-control': 'no-store' })
@@ -115,6 +138,8 @@ export function createHandler(dependencies: ReadDependencies) {
           return readVerification(dependencies, event)
         case '/wallet/{user_id}':
           return readWallets(dependencies, event)
+        case '/addresses/{address}':
+          return readOwner(dependencies, event)
         case '/health':
           return readHealth(dependencies)
         default:
