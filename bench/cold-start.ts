@@ -30,6 +30,7 @@ const environment = {
   MAX_DOCUMENT_SIZE_MB: '10',
   VAULT_SECRET_ARN: 'none',
   VAULT_KEY_ARN: 'none',
+  TOKENS: 'null',
   STAGE: 'local',
   BITCOIN_NETWORK: 'mainnet',
   ACCEPT_PUBLIC_MNEMONICS: 'true',

@@ -8,7 +8,13 @@ import { Kafka, logLevel } from 'kafkajs'
 import postgres from 'postgres'
 import { toUserVerified } from '../shared/events.ts'
 import { makeLetter } from '../test/support/fixtures.ts'
-import { forEachAtOnce, postDocument, type StackDescription, waitForWallet } from '../test/support/local-stack.ts'
+import {
+  forEachAtOnce,
+  openApi,
+  postDocument,
+  type StackDescription,
+  waitForWallet,
+} from '../test/support/local-stack.ts'
 
 const { values } = parseArgs({
   options: {
@@ -18,6 +24,7 @@ const { values } = parseArgs({
   },
 })
 const stack: StackDescription = JSON.parse(readFileSync(join(values.state, 'stack.json'), 'utf8'))
+const api = await openApi(stack, values.state)
 const sql = postgres(stack.database_url, { max: 1, onnotice: () => {} })
 const run = randomUUID().slice(0, 8)
 
@@ -38,14 +45,14 @@ async function measureDocuments(clients: number, count: number): Promise<void> {
   const readable: number[] = []
   await forEachAtOnce(users, clients, async (userId) => {
     const start = performance.now()
-    const answer = await postDocument(stack.api_url, {
+    const answer = await postDocument(api, {
       user_id: userId,
       network: 'ethereum',
       document: makeLetter(userId),
     })
     if (answer.status !== 202) throw new Error(`expected 202; got ${answer.status}`)
     posted.push(performance.now() - start)
-    await waitForWallet(stack.api_url, userId, 'ethereum')
+    await waitForWallet(api, userId, 'ethereum')
     readable.push(performance.now() - start)
   })
   console.log(`\n${count} documents, ${clients} at once (includes VERIFICATION_DELAY_SECONDS; polled every 250 ms)`)

@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path'
 import { build, type Metafile } from 'esbuild'
 
 export const functionNames = [
+  'authorize',
   'intake',
   'inspect',
   'verification',

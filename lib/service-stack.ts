@@ -6,6 +6,7 @@ import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda'
 import { Trigger } from 'aws-cdk-lib/triggers'
 import type { Construct } from 'constructs'
 import type { AnnounceEnvironment } from '../functions/announce/environment.ts'
+import type { AuthorizeEnvironment } from '../functions/authorize/environment.ts'
 import type { InspectEnvironment } from '../functions/inspect/environment.ts'
 import type { IntakeEnvironment } from '../functions/intake/environment.ts'
 import type { MigrateEnvironment } from '../functions/migrate/environment.ts'
@@ -161,7 +162,18 @@ export class ServiceStack extends Stack {
 
     this.migrateBefore(migrate, [intake, verification, wallet, announce, read])
 
-    const http = new HttpApi(this, 'Http', { stage, intake, read })
+    const authorize = new ServiceFunction<AuthorizeEnvironment>(this, 'Authorize', {
+      stage,
+      identity: new FunctionIdentity(this, 'AuthorizeIdentity'),
+      bundle: bundles.authorize,
+      description: 'Lets in who bears a token of the issuer: no database, no secret',
+      environment: { TOKENS: this.toJsonString(stage.tokens ?? null) },
+      // Signatures are computation, and whoever calls first waits for the start.
+      memorySize: 512,
+      timeout: Duration.seconds(10),
+    })
+
+    const http = new HttpApi(this, 'Http', { stage, authorize, intake, read })
 
     const alarms = new Alarms(this, 'Alarms', { stage })
 
@@ -177,6 +189,7 @@ export class ServiceStack extends Stack {
       Wallet: wallet,
       Announce: announce,
       Read: read,
+      Authorize: authorize,
       Migrate: migrate,
     }
     if (vault.provisionRole) {

@@ -1,6 +1,7 @@
 // The stage table: everything in which one deployment differs from another, as data.
 // Constructs read it; nothing else decides by a stage's name.
 import { z } from 'zod'
+import type { TokenSettings } from '../functions/authorize/environment.ts'
 import type { PostLimit } from '../functions/intake/rate-limit.ts'
 import type { BitcoinNetwork } from '../shared/model.ts'
 
@@ -51,6 +52,10 @@ const settingsSchema = z.object({
     .string()
     .regex(/^postgres(ql)?:\/\//, 'expected a URL that begins with postgresql://')
     .prefault('postgresql://127.0.0.1:15432/wallets'),
+  TOKEN_ISSUER: z
+    .string()
+    .regex(/^http:\/\/127\.0\.0\.1:\d+$/, 'expected http://127.0.0.1:PORT')
+    .prefault('http://127.0.0.1:15443'),
 })
 
 /** What a deployer may set in the environment; defaults filled in. */
@@ -63,6 +68,8 @@ export type Settings = {
   readonly kafkaBootstrapServers: readonly string[]
   readonly databaseUrl: string
   readonly postLimit: PostLimit
+  /** Where the issuer of the local stack's tokens answers: `npm start` sets it. */
+  readonly tokenIssuer: string
 }
 
 /** A setting that cannot be used. The message names each one, what was expected and what was got. */
@@ -97,6 +104,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
       capacity: parsed.data.POST_LIMIT_CAPACITY,
       refillPerSecond: parsed.data.POST_LIMIT_REFILL_PER_SECOND,
     },
+    tokenIssuer: parsed.data.TOKEN_ISSUER,
   }
 }
 
@@ -158,6 +166,8 @@ export type Stage = {
   readonly postLimit: PostLimit
   /** How often a method may be called by all callers together; the gateway answers 429 above that. */
   readonly gatewayLimits: { readonly post: GatewayLimit; readonly others: GatewayLimit }
+  /** Whose access tokens are let in. Undefined: nobody's; the API then answers 401 to all but its public routes. */
+  readonly tokens: TokenSettings | undefined
   readonly maxDocumentSizeMb: number
   readonly verificationDelaySeconds: number
   /** Messages that one verification invocation takes, and how many of them run at once. */
@@ -183,6 +193,9 @@ export type Stage = {
 }
 
 const partitions = 6
+
+/** `aud` of the tokens for a local stack. */
+export const localAudience = 'verified-wallets'
 
 function localStage(settings: Settings): Stage {
   const database = new URL(settings.databaseUrl)
@@ -223,6 +236,7 @@ function localStage(settings: Settings): Stage {
       post: { requestsPerSecond: 10_000, burst: 5000 },
       others: { requestsPerSecond: 10_000, burst: 5000 },
     },
+    tokens: { issuer: settings.tokenIssuer, algorithm: 'ES256', audiences: [localAudience] },
     maxDocumentSizeMb: settings.maxDocumentSizeMb,
     verificationDelaySeconds: settings.verificationDelaySeconds,
     verificationBatchSize: 5,

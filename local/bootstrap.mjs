@@ -19,6 +19,7 @@ const targets = {
   test: { program: [vitest, 'run'], folder: root },
   coverage: { program: [vitest, 'run', '--coverage'], folder: root },
   derive: { program: [join(root, 'bin', 'derive.ts')], folder: process.cwd(), needsTools: false },
+  token: { program: [join(root, 'local', 'token.ts')], folder: process.cwd(), needsTools: false },
   validate: { program: [join(root, 'bin', 'validate.ts')], folder: process.cwd(), needsTools: false },
 }
 

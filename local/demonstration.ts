@@ -41,6 +41,8 @@ export function findSample(file: string): URL {
  */
 export async function runDemonstration(options: {
   readonly apiUrl: string
+  /** An access token of a user. */
+  readonly issueToken: (user: string) => Promise<string>
   readonly say: (text: string) => void
   readonly signal: AbortSignal
   readonly boundMilliseconds: number
@@ -59,15 +61,17 @@ export async function runDemonstration(options: {
 
 async function demonstrate(
   sample: Sample,
-  { apiUrl, signal, boundMilliseconds }: Parameters<typeof runDemonstration>[0],
+  { apiUrl, issueToken, signal, boundMilliseconds }: Parameters<typeof runDemonstration>[0],
 ): Promise<Row> {
   const { user, network, file } = sample
-  const readWallet = () => ask(`${apiUrl}/wallet/${user}?network=${network}`, signal)
+  const token = await issueToken(user)
+  const ask = (path: string, body?: unknown) => send(`${apiUrl}${path}`, { token, signal, body })
+  const readWallet = () => ask(`/wallet/${user}?network=${network}`)
   const earlier = (await readWallet()).status === 200
 
   const document = (await readFile(findSample(file))).toString('base64')
   const started = performance.now()
-  const posted = await ask(`${apiUrl}/verify`, signal, { user_id: user, network, document })
+  const posted = await ask('/verify', { user_id: user, network, document })
   if (posted.status !== 202) throw new LocalError(`${user}: expected 202 from POST /verify; ${tell(posted)}`)
   const { verification_id } = verificationSchema.parse(posted.body)
 
@@ -81,7 +85,7 @@ async function demonstrate(
     if (wallet.status !== 404 && wallet.status !== 503) {
       throw new LocalError(`${user}: expected 200 or 404 from GET /wallet/${user}; ${tell(wallet)}`)
     }
-    const verification = await ask(`${apiUrl}/verify/${verification_id}`, signal)
+    const verification = await ask(`/verify/${verification_id}`)
     const { status, reasons } =
       verification.status === 200 ? statusSchema.parse(verification.body) : { status: 'unknown', reasons: [] }
     if (status === 'rejected' || status === 'expired') {
@@ -98,9 +102,13 @@ async function demonstrate(
 
 type Answer = { readonly status: number; readonly body: unknown }
 
-async function ask(url: string, signal: AbortSignal, body?: unknown): Promise<Answer> {
-  const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-  const answer = await fetch(url, { ...(body === undefined ? {} : post), signal })
+async function send(
+  url: string,
+  { token, signal, body }: { readonly token: string; readonly signal: AbortSignal; readonly body: unknown },
+): Promise<Answer> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const post = { method: 'POST', body: JSON.stringify(body) }
+  const answer = await fetch(url, { ...(body === undefined ? {} : post), headers, signal })
   const text = await answer.text()
   try {
     return { status: answer.status, body: JSON.parse(text) }

@@ -73,6 +73,7 @@ export async function synthesise(options: DeployOptions, settings: Settings): Pr
       POST_LIMIT_CAPACITY: String(settings.postLimit.capacity),
       POST_LIMIT_REFILL_PER_SECOND: String(settings.postLimit.refillPerSecond),
       DATABASE_URL: database.href,
+      TOKEN_ISSUER: settings.tokenIssuer,
     },
     signal: options.signal,
   })

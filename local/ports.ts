@@ -12,9 +12,22 @@ const portsSchema = z.object({
   kafka: z.int(),
   kafkaController: z.int(),
   emulator: z.int(),
+  issuer: z.int(),
 })
 
 export type Ports = Readonly<z.infer<typeof portsSchema>>
+
+const keptPortsSchema = portsSchema.partial()
+
+const toPortsPath = (stateFolder: string) => join(stateFolder, 'ports.json')
+
+/** The ports of the last start of a state: those that it had, for an older release knew fewer. */
+export function readPorts(stateFolder: string): Promise<z.infer<typeof keptPortsSchema> | undefined> {
+  return readFile(toPortsPath(stateFolder), 'utf8').then(
+    (text) => keptPortsSchema.parse(JSON.parse(text)),
+    () => undefined,
+  )
+}
 
 /** Whether nothing listens on a port of 127.0.0.1. */
 export function isPortFree(port: number): Promise<boolean> {
@@ -40,13 +53,9 @@ export async function findFreePort(): Promise<number> {
 
 /** The ports of a state: those of its last start as far as they are free, else others; `say` tells of each that moved. */
 export async function choosePorts(stateFolder: string, say: (text: string) => void): Promise<Ports> {
-  const path = join(stateFolder, 'ports.json')
-  const kept = await readFile(path, 'utf8').then(
-    (text) => portsSchema.parse(JSON.parse(text)),
-    () => undefined,
-  )
-  const ports = { postgres: 0, kafka: 0, kafkaController: 0, emulator: 0 }
-  for (const part of ['postgres', 'kafka', 'kafkaController', 'emulator'] as const) {
+  const kept = await readPorts(stateFolder)
+  const ports = { postgres: 0, kafka: 0, kafkaController: 0, emulator: 0, issuer: 0 }
+  for (const part of ['postgres', 'kafka', 'kafkaController', 'emulator', 'issuer'] as const) {
     const port = kept?.[part]
     if (port !== undefined && (await isPortFree(port))) {
       ports[part] = port
@@ -57,6 +66,6 @@ export async function choosePorts(stateFolder: string, say: (text: string) => vo
       say(`port ${port}, which ${part} had so far, is taken by another program: ${part} moves to ${ports[part]}`)
     }
   }
-  await writeFileAtomically(path, `${JSON.stringify(ports, null, 2)}\n`)
+  await writeFileAtomically(toPortsPath(stateFolder), `${JSON.stringify(ports, null, 2)}\n`)
   return ports
 }

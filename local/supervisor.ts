@@ -15,6 +15,7 @@ import { FrontDoorError, startFrontDoor } from './front-door.ts'
 import { followFunctionLogs } from './function-logs.ts'
 import { clearHalfMadeState } from './half-made-state.ts'
 import { installEmulator, installKafka } from './install.ts'
+import { issueToken, startIssuer, toIssuerUrl } from './issuer.ts'
 import { createTopics } from './kafka.ts'
 import { describe, LocalError } from './local-error.ts'
 import { endOrphans } from './orphans.mjs'
@@ -178,6 +179,7 @@ async function run(
     ...settings,
     databaseUrl: external.databaseUrl ?? `postgresql://127.0.0.1:${ports.postgres}/${databaseName}`,
     kafkaBootstrapServers: external.bootstrapServers ?? [`127.0.0.1:${ports.kafka}`],
+    tokenIssuer: toIssuerUrl(ports.issuer),
   }
   const stage = findStage('local', addresses)
 
@@ -187,8 +189,22 @@ async function run(
   // The addresses are known before the servers answer: what will be deployed is made meanwhile.
   const assembly = synthesise(options, addresses)
   assembly.catch(() => undefined)
-  const servers = await step('2/7  start PostgreSQL, Kafka and the emulator', signal, () =>
-    startServers({ ...options, ...external, ports, python, jarFolder, onFailure: (error) => stopping.abort(error) }),
+  const servers = await step(
+    '2/7  start PostgreSQL, Kafka, the emulator and the issuer of tokens',
+    signal,
+    async () => {
+      const issuer = await startIssuer({ stateFolder, port: ports.issuer })
+      onStop('the issuer of tokens', () => issuer.stop())
+      say(`  the issuer of tokens answers on 127.0.0.1:${ports.issuer}`)
+      return await startServers({
+        ...options,
+        ...external,
+        ports,
+        python,
+        jarFolder,
+        onFailure: (error) => stopping.abort(error),
+      })
+    },
   )
   let isProvisioned = false
   onStop('the servers', () => servers.stop(isProvisioned))
@@ -247,10 +263,11 @@ async function run(
   onStop('the front door', () => frontDoor.stop())
   say(`  the API answers on ${frontDoor.url}`)
 
-  sayCurlLines(frontDoor.url)
+  sayCurlLines(frontDoor.url, stateFolder)
   await step('6/7  run the demonstration', signal, () =>
     runDemonstration({
       ...{ apiUrl: frontDoor.url, say, signal },
+      issueToken: (user) => issueToken(stateFolder, { user }),
       boundMilliseconds: (settings.verificationDelaySeconds + 120) * 1000,
       logFile: join(logFolder, 'functions.log'),
     }),
@@ -305,14 +322,16 @@ async function followEverything(
   return { stop: async () => void (await Promise.all([servers.stop(), functions.stop()])) }
 }
 
-function sayCurlLines(apiUrl: string): void {
+function sayCurlLines(apiUrl: string, stateFolder: string): void {
   const encode = `"$(base64 < '${fileURLToPath(findSample('photo.jpg'))}' | tr -d '\\n')"`
+  const project = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '')
   say(`
 Post a document, then read the wallet:
 
+  TOKEN=$(npm run --silent --prefix '${project}' token -- --user dave --state '${stateFolder}')
   printf '{"user_id":"dave","network":"ethereum","document":"%s"}' ${encode} |
-    curl -s ${apiUrl}/verify -H 'content-type: application/json' --data-binary @-
-  curl -s '${apiUrl}/wallet/dave?network=ethereum'
+    curl -s ${apiUrl}/verify -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' --data-binary @-
+  curl -s -H "authorization: Bearer $TOKEN" '${apiUrl}/wallet/dave?network=ethereum'
 `)
 }
 

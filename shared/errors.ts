@@ -38,7 +38,7 @@ export class RequestError extends Error {
 export class UnavailableError extends Error {
   override readonly name = 'UnavailableError'
   readonly retriable = true
-  readonly part: 'database' | 'documents' | 'kafka' | 'inspection' | 'vault'
+  readonly part: 'database' | 'documents' | 'kafka' | 'inspection' | 'vault' | 'issuer'
 
   constructor(part: UnavailableError['part'], message: string, options?: ErrorOptions) {
     super(message, options)

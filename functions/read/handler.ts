@@ -2,7 +2,7 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import * as z from 'zod'
-import { readCaller, requireAnyUser } from '../../shared/access.ts'
+import { type Caller, reachesUser, readCaller, requireAnyUser, requireScope } from '../../shared/access.ts'
 import { describeGot, RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge, readPathParameter } from '../../shared/http.ts'
 import {
@@ -50,10 +50,17 @@ function toWalletBody(wallet: Wallet) {
   }
 }
 
-async function readVerification(dependencies: ReadDependencies, event: HttpRequest): Promise<APIGatewayProxyResult> {
+async function readVerification(
+  dependencies: ReadDependencies,
+  event: HttpRequest,
+  caller: Caller,
+): Promise<APIGatewayProxyResult> {
+  requireScope(caller, 'verify:read')
   const id = readPathParameter(event, 'verification_id').toLowerCase()
   const verification = z.uuid().safeParse(id).success ? await dependencies.findVerification(id) : undefined
-  if (!verification) throw new RequestError(404, 'verification_not_found', 'Verification not found')
+  if (!verification || !reachesUser(caller, 'verify:read', verification.userId)) {
+    throw new RequestError(404, 'verification_not_found', 'Verification not found')
+  }
   return answer(200, toVerificationBody(verification))
 }
 
@@ -84,7 +91,12 @@ function readWalletQuery(event: HttpRequest): { network: Network; addressType: A
   )
 }
 
-async function readWallets(dependencies: ReadDependencies, event: HttpRequest): Promise<APIGatewayProxyResult> {
+async function readWallets(
+  dependencies: ReadDependencies,
+  event: HttpRequest,
+  caller: Caller,
+): Promise<APIGatewayProxyResult> {
+  requireScope(caller, 'wallet:read')
   const parsed = userIdSchema.safeParse(readPathParameter(event, 'user_id'))
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ message }) => ({ path: 'user_id', message }))
@@ -93,6 +105,8 @@ async function readWallets(dependencies: ReadDependencies, event: HttpRequest): 
   const userId = parsed.data
   const query = readWalletQuery(event)
   const notFound = () => new RequestError(404, 'wallet_not_found', 'Wallet not found')
+  // Before the database is asked: whether another has wallets shows in nothing, also not in the time that this takes.
+  if (!reachesUser(caller, 'wallet:read', userId)) throw notFound()
   if (query) {
     const wallet = await dependencies.findWallet(userId, query.network, query.addressType)
     if (!wallet) throw notFound()
@@ -104,8 +118,12 @@ async function readWallets(dependencies: ReadDependencies, event: HttpRequest): 
 }
 
 /** For services only: whose address it is. */
-async function readOwner(dependencies: ReadDependencies, event: HttpRequest): Promise<APIGatewayProxyResult> {
-  requireAnyUser(readCaller(event, dependencies.now()), 'wallet:read')
+async function readOwner(
+  dependencies: ReadDependencies,
+  event: HttpRequest,
+  caller: Caller,
+): Promise<APIGatewayProxyResult> {
+  requireAnyUser(caller, 'wallet:read')
   const read = readAddress(readPathParameter(event, 'address'))
   if ('reason' in read) {
     const message = `${read.reason}: ${read.detail}`
@@ -123,9 +141,12 @@ async function readOwner(dependencies: ReadDependencies, event: HttpRequest): Pr
   })
 }
 
-async function readHealth(dependencies: ReadDependencies): Promise<APIGatewayProxyResult> {
-  const health = await checkHealth(dependencies)
-  return answer(health.status === 'ok' ? 200 : 503, health, { 'cache-control': 'no-store' })
+/** For everyone only whether it is well; what is not, for who operates it. */
+async function readHealth(dependencies: ReadDependencies, caller?: Caller): Promise<APIGatewayProxyResult> {
+  if (caller) requireScope(caller, 'ops:read')
+  const { status, checks } = await checkHealth(dependencies)
+  const body = caller ? { status, checks } : { status }
+  return answer(status === 'ok' ? 200 : 503, body, { 'cache-control': 'no-store' })
 }
 
 export function createHandler(dependencies: ReadDependencies) {
@@ -135,13 +156,15 @@ export function createHandler(dependencies: ReadDependencies) {
     .handler(async (event) => {
       switch (event.resource) {
         case '/verify/{verification_id}':
-          return readVerification(dependencies, event)
+          return readVerification(dependencies, event, readCaller(event, now()))
         case '/wallet/{user_id}':
-          return readWallets(dependencies, event)
+          return readWallets(dependencies, event, readCaller(event, now()))
         case '/addresses/{address}':
-          return readOwner(dependencies, event)
+          return readOwner(dependencies, event, readCaller(event, now()))
         case '/health':
           return readHealth(dependencies)
+        case '/health/checks':
+          return readHealth(dependencies, readCaller(event, now()))
         default:
           throw new RequestError(404, 'route_not_found', `expected a known route; got ${event.resource}`)
       }

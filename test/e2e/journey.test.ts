@@ -12,9 +12,11 @@ import { type RunningKafka, startKafka } from '../../local/kafka.ts'
 import { type RunningPostgres, startPostgres } from '../../local/postgres.ts'
 import { makeLetter, samples } from '../support/fixtures.ts'
 import {
+  type Api,
   call,
   encodePathSegment,
   forEachAtOnce,
+  openApi,
   poll,
   postDocument,
   runStart,
@@ -34,6 +36,7 @@ let database: RunningPostgres
 let kafka: RunningKafka
 let stackProcess: StackProcess
 let stack: StackDescription
+let api: Api
 let sql: postgres.Sql
 
 beforeAll(async () => {
@@ -50,6 +53,7 @@ beforeAll(async () => {
     VERIFICATION_DELAY_SECONDS: '0',
   })
   stack = await waitUntilStackIsReady(stackProcess, state)
+  api = await openApi(stack, state)
   sql = postgres(stack.database_url, { max: 2, onnotice: () => {} })
 })
 
@@ -104,7 +108,7 @@ describe('addresses', () => {
       })),
     ]
     await forEachAtOnce(uploads, 4, async (upload) => {
-      const answer = await postDocument(stack.api_url, { ...upload, document: makeLetter(upload.user_id) })
+      const answer = await postDocument(api, { ...upload, document: makeLetter(upload.user_id) })
       expect(answer.status).toBe(202)
     })
     const [demonstrated, held] = [
@@ -112,12 +116,12 @@ describe('addresses', () => {
       users,
     ]
     await forEachAtOnce(uploads, 4, async ({ user_id, network, address_type: addressType }) => {
-      await waitForWallet(stack.api_url, user_id, network, { addressType })
+      await waitForWallet(api, user_id, network, { addressType })
     })
     const everyone = new Set([...demonstrated.map(({ userId }) => userId), ...held])
     const wallets: { type: string; account: number; address: string }[] = []
     for (const user of everyone) {
-      const answer = await call(stack.api_url, `/wallet/${encodePathSegment(user)}`)
+      const answer = await call(api, `/wallet/${encodePathSegment(user)}`)
       for (const wallet of answer.body.wallets as Record<string, string>[]) {
         const { network, address_type: type = '', derivation_path: path = '', wallet_address: address = '' } = wallet
         const parts = /^m\/(\d+)'\/(\d+)'\/(\d+)'\/0\/0$/.exec(path)
@@ -134,7 +138,7 @@ describe('addresses', () => {
   })
 
   it('of one user, all four Bitcoin types on one account, are listed and found by their type', async () => {
-    const listed = await call(stack.api_url, `/wallet/${collector}`)
+    const listed = await call(api, `/wallet/${collector}`)
     const wallets = (listed.body.wallets as Record<string, string>[]).filter(({ network }) => network === 'bitcoin')
     expect(wallets.map(({ address_type }) => address_type).toSorted()).toEqual(
       ['p2pkh', 'p2sh-p2wpkh', 'p2tr', 'p2wpkh'].toSorted(),
@@ -145,10 +149,10 @@ describe('addresses', () => {
     ])
     for (const wallet of wallets) {
       const query = `network=bitcoin&address_type=${wallet.address_type}`
-      const found = await call(stack.api_url, `/wallet/${collector}?${query}`)
+      const found = await call(api, `/wallet/${collector}?${query}`)
       expect(found).toMatchObject({ status: 200, body: { ...wallet, user_id: collector } })
     }
-    const plain = await call(stack.api_url, `/wallet/${collector}?network=bitcoin`)
+    const plain = await call(api, `/wallet/${collector}?network=bitcoin`)
     expect(plain.body).toMatchObject({ address_type: 'p2pkh' })
     const [row] = await sql<[{ accounts: number; wallets: number }]>`
       select count(distinct account_index)::int as accounts, count(*)::int as wallets
@@ -167,12 +171,12 @@ describe('200 documents for 100 users over two networks, 8 clients at once', () 
   it('become 200 wallets on 100 accounts, no address twice, with wallet invocations that overlap', async () => {
     const before = await countWallets()
     await forEachAtOnce(uploads, 8, async (upload) => {
-      const answer = await postDocument(stack.api_url, upload)
+      const answer = await postDocument(api, upload)
       expect(answer.status).toBe(202)
       ids.set(`${upload.user_id} ${upload.network}`, answer.body.verification_id)
     })
     await forEachAtOnce(uploads, 8, async ({ user_id, network }) => {
-      await waitForWallet(stack.api_url, user_id, network, { milliseconds: 300_000 })
+      await waitForWallet(api, user_id, network, { milliseconds: 300_000 })
     })
     const after = await countWallets()
     expect(after.wallets - before.wallets).toBe(200)
@@ -187,7 +191,7 @@ describe('200 documents for 100 users over two networks, 8 clients at once', () 
     const verdicts = () => sql`select id, status, attempt, verified_at from verification.verifications order by id`
     const before = [await rows(), await verdicts()]
     await forEachAtOnce(uploads, 8, async (upload) => {
-      const answer = await postDocument(stack.api_url, upload)
+      const answer = await postDocument(api, upload)
       expect(answer.body).toMatchObject({
         status: 'verified',
         verification_id: ids.get(`${upload.user_id} ${upload.network}`),
@@ -217,11 +221,11 @@ describe('user ids through the gateway', () => {
   it.each(['a/b', '.', '..', '%2F', 'caf\u00e9', 'cafe\u0301', 'a b+c', '50%', '名前', '?#&'])(
     '%j',
     async (user_id) => {
-      const posted = await postDocument(stack.api_url, { user_id, network: 'TRON', document: samples.card })
+      const posted = await postDocument(api, { user_id, network: 'TRON', document: samples.card })
       expect(posted.status).toBe(202)
-      const wallet = await waitForWallet(stack.api_url, user_id, 'tron')
+      const wallet = await waitForWallet(api, user_id, 'tron')
       expect(wallet.body).toMatchObject({ user_id, network: 'tron', address_type: 'base58check' })
-      const verification = await call(stack.api_url, `/verify/${posted.body.verification_id}`)
+      const verification = await call(api, `/verify/${posted.body.verification_id}`)
       expect(verification.body).toMatchObject({ user_id, status: 'verified', reasons: [] })
     },
   )
@@ -229,7 +233,7 @@ describe('user ids through the gateway', () => {
 
 describe('bad input over HTTP', () => {
   const post = (body: string | Buffer) =>
-    call(stack.api_url, '/verify', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+    call(api, '/verify', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
   const upload = (fields: object) =>
     post(
       JSON.stringify({
@@ -274,38 +278,38 @@ describe('bad input over HTTP', () => {
 
   it('rejects a truncated document with a reason', async () => {
     const document = samples.photo.subarray(0, samples.photo.length / 2)
-    const posted = await postDocument(stack.api_url, { user_id: 'torn', network: 'bitcoin', document })
+    const posted = await postDocument(api, { user_id: 'torn', network: 'bitcoin', document })
     const verification = await poll(
-      () => call(stack.api_url, `/verify/${posted.body.verification_id}`),
+      () => call(api, `/verify/${posted.body.verification_id}`),
       ({ body }) => body.status !== 'pending' && body.status !== 'processing',
     )
     expect(verification.body).toMatchObject({ status: 'rejected', reasons: [{ code: 'truncated', retry: false }] })
-    expect(await call(stack.api_url, '/wallet/torn?network=bitcoin')).toMatchObject({ status: 404 })
+    expect(await call(api, '/wallet/torn?network=bitcoin')).toMatchObject({ status: 404 })
   })
 
   it('answers an address type that the network does not have', async () => {
     const answer = await upload({ network: 'ethereum', address_type: 'p2tr' })
     expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_field' } })
-    expect(await call(stack.api_url, '/wallet/nobody?network=tron&address_type=p2tr')).toMatchObject({
+    expect(await call(api, '/wallet/nobody?network=tron&address_type=p2tr')).toMatchObject({
       status: 400,
       body: { code: 'unknown_address_type' },
     })
   })
 
   it('answers an unknown network, user, verification and route', async () => {
-    expect(await call(stack.api_url, '/wallet/nobody?network=doge')).toMatchObject({
+    expect(await call(api, '/wallet/nobody?network=doge')).toMatchObject({
       status: 400,
       body: { code: 'unknown_network' },
     })
-    expect(await call(stack.api_url, '/wallet/nobody')).toMatchObject({
+    expect(await call(api, '/wallet/nobody')).toMatchObject({
       status: 404,
       body: { code: 'wallet_not_found' },
     })
-    expect(await call(stack.api_url, '/verify/nothing')).toMatchObject({
+    expect(await call(api, '/verify/nothing')).toMatchObject({
       status: 404,
       body: { code: 'verification_not_found' },
     })
-    expect(await call(stack.api_url, '/nowhere')).toMatchObject({ status: 404, body: { status: 404 } })
+    expect(await call(api, '/nowhere')).toMatchObject({ status: 404, body: { status: 404 } })
   })
 })
 
@@ -372,8 +376,8 @@ describe('events', () => {
       })
     }
     await producer.disconnect()
-    await postDocument(stack.api_url, { user_id: 'behind-garbage', network: 'ethereum', document: samples.letter })
-    await waitForWallet(stack.api_url, 'behind-garbage', 'ethereum')
+    await postDocument(api, { user_id: 'behind-garbage', network: 'ethereum', document: samples.letter })
+    await waitForWallet(api, 'behind-garbage', 'ethereum')
     await poll(
       async () => {
         const [row] = await sql<[{ count: number }]>`select count(*)::int as count from wallet.quarantine`
@@ -395,7 +399,7 @@ describe('outages', () => {
     await kafka.stop()
     const users = Array.from({ length: 5 }, (_, index) => `patient-${index}`)
     for (const user_id of users) {
-      const posted = await postDocument(stack.api_url, { user_id, network: 'bitcoin', document: makeLetter(user_id) })
+      const posted = await postDocument(api, { user_id, network: 'bitcoin', document: makeLetter(user_id) })
       expect(posted.status).toBe(202)
     }
     await poll(
@@ -408,19 +412,19 @@ describe('outages', () => {
       ({ status }) => status === 5,
     )
     kafka = await startKafka({ stateFolder: join(folder, 'servers'), jarFolder, port: kafka.port })
-    for (const user_id of users) await waitForWallet(stack.api_url, user_id, 'bitcoin', { milliseconds: 180_000 })
+    for (const user_id of users) await waitForWallet(api, user_id, 'bitcoin', { milliseconds: 180_000 })
   })
 
   it('Postgres stopped: 503 with Retry-After, and the same request later succeeds', async () => {
     const port = database.port
     await database.stop()
     try {
-      const posted = await postDocument(stack.api_url, { user_id: 'later', network: 'tron', document: samples.letter })
+      const posted = await postDocument(api, { user_id: 'later', network: 'tron', document: samples.letter })
       expect(posted).toMatchObject({ status: 503, body: { code: 'unavailable' } })
       expect(Number(posted.headers['retry-after'])).toBeGreaterThan(0)
-      const read = await call(stack.api_url, '/wallet/later?network=tron')
+      const read = await call(api, '/wallet/later?network=tron')
       expect(read).toMatchObject({ status: 503, body: { code: 'unavailable' } })
-      expect(await call(stack.api_url, '/health')).toMatchObject({
+      expect(await call(api, '/health/checks')).toMatchObject({
         status: 503,
         body: { checks: { database: 'failing' } },
       })
@@ -428,17 +432,18 @@ describe('outages', () => {
       database = await startPostgres({ stateFolder: join(folder, 'servers'), port })
     }
     const posted = await poll(
-      () => postDocument(stack.api_url, { user_id: 'later', network: 'tron', document: samples.letter }),
+      () => postDocument(api, { user_id: 'later', network: 'tron', document: samples.letter }),
       ({ status }) => status === 202,
     )
     expect(posted.status).toBe(202)
-    await waitForWallet(stack.api_url, 'later', 'tron')
-    expect(await call(stack.api_url, '/health')).toMatchObject({ status: 200, body: { status: 'ok' } })
+    await waitForWallet(api, 'later', 'tron')
+    expect(await call(api, '/health/checks')).toMatchObject({ status: 200, body: { status: 'ok' } })
   })
 })
 
 describePermissions({
   stack: () => stack,
+  api: () => api,
   sql: () => sql,
   outputs: () => {
     const stacks: Record<string, Record<string, string>> = JSON.parse(readFileSync(join(state, 'outputs.json'), 'utf8'))

@@ -11,10 +11,12 @@ import type postgres from 'postgres'
 import { describe, expect, it } from 'vitest'
 import { toUserVerified } from '../../shared/events.ts'
 import { makeLetter } from '../support/fixtures.ts'
-import { call, postDocument, type StackDescription } from '../support/local-stack.ts'
+import { type Api, call, postDocument, type StackDescription } from '../support/local-stack.ts'
 
 type Context = {
   readonly stack: () => StackDescription
+  /** The API as a service that may do everything meets it. */
+  readonly api: () => Api
   readonly sql: () => postgres.Sql
   /** The deployed stacks' outputs. */
   readonly outputs: () => Readonly<Record<string, string>>
@@ -84,7 +86,7 @@ export function describePermissions(context: Context): void {
   }
 
   const post = (user_id: string) =>
-    postDocument(context.stack().api_url, { user_id, network: 'tron', document: makeLetter(user_id) })
+    postDocument(context.api(), { user_id, network: 'tron', document: makeLetter(user_id) })
 
   /** An S3 notification of an object, as the queue delivers it. */
   const toQueueEvent = (key: string) => ({
@@ -122,7 +124,7 @@ export function describePermissions(context: Context): void {
     return { eventSource: 'aws:kafka', records: { 'user.verified-0': [encoded] } }
   }
   const hasWallet = async (userId: string) =>
-    (await call(context.stack().api_url, `/wallet/${userId}?network=tron`)).status === 200
+    (await call(context.api(), `/wallet/${userId}?network=tron`)).status === 200
 
   describe('one permission less', () => {
     it('intake without its database secret takes nothing', async () => {
@@ -218,9 +220,9 @@ export function describePermissions(context: Context): void {
 
     it('read without its database secret reads nothing', async () => {
       await withoutPermission('Read', 'ReadOwnDatabaseSecret', async () => {
-        expect((await call(context.stack().api_url, '/wallet/anyone')).status).toBe(503)
+        expect((await call(context.api(), '/wallet/anyone')).status).toBe(503)
       })
-      expect((await call(context.stack().api_url, '/wallet/anyone')).status).toBe(404)
+      expect((await call(context.api(), '/wallet/anyone')).status).toBe(404)
     })
 
     it.each(['ReadAdminSecret', 'ReadRoleSecrets'])('migrate without %s fails', async (sid) => {

@@ -1,5 +1,6 @@
 // What the unit tests share: rows, API Gateway events, a log that remembers, promises seen from outside. No test here.
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda'
+import { type AuthorizerContext, scopes } from '../../shared/access.ts'
 import type { HttpRequest } from '../../shared/http.ts'
 import type { Log, LogFields } from '../../shared/log.ts'
 import type { Verification, Wallet } from '../../shared/model.ts'
@@ -59,7 +60,24 @@ export function makeWallet(overrides: Partial<Wallet> = {}): Wallet {
   }
 }
 
-/** An event as API Gateway (REST, proxy integration) hands it over. */
+/** The context of a service that may do everything for everyone, as the authorizer hands it over. */
+export const everything: AuthorizerContext = {
+  sub: 'service-1',
+  client_id: 'service-1',
+  scope: scopes.map((scope) => `${scope}:any`).join(' '),
+  exp: String(noon.getTime() / 1000 + 3600),
+}
+
+/** That of an end user. */
+export const makeEndUser = (sub: string, scope = scopes.join(' ')): AuthorizerContext => ({
+  ...everything,
+  ...{ sub, scope, client_id: 'app-1' },
+})
+
+/** A request's context with what the authorizer handed over. */
+export const makeRequestContext = (authorizer: unknown) => ({ authorizer }) as APIGatewayProxyEvent['requestContext']
+
+/** An event as API Gateway (REST, proxy integration) hands it over; of a caller who may do everything, unless said. */
 export function makeHttpEvent(overrides: Partial<APIGatewayProxyEvent> = {}): HttpRequest {
   const event: APIGatewayProxyEvent = {
     resource: '/',
@@ -73,7 +91,7 @@ export function makeHttpEvent(overrides: Partial<APIGatewayProxyEvent> = {}): Ht
     stageVariables: null,
     body: null,
     isBase64Encoded: false,
-    requestContext: {} as APIGatewayProxyEvent['requestContext'],
+    requestContext: makeRequestContext(everything),
     ...overrides,
   }
   return event as HttpRequest

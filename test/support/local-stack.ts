@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { type Bearer, issueToken } from '../../local/issuer.ts'
 
 /** What `stack.json` of a ready stack says. */
 export type StackDescription = {
@@ -61,16 +62,30 @@ export type Answer = {
   readonly body: Record<string, unknown>
 }
 
+/** The API of a stack, and the token with which it is called; without one, as nobody. */
+export type Api = { readonly url: string; readonly token?: string }
+
+/** The API as a bearer of a token of that state meets it; a service that may do everything, unless said. */
+export async function openApi(
+  stack: StackDescription,
+  state: string,
+  bearer: Bearer = { service: 'test' },
+  options: Parameters<typeof issueToken>[2] = {},
+): Promise<Required<Api>> {
+  return { url: stack.api_url, token: await issueToken(state, bearer, options) }
+}
+
 /** One HTTP request whose path is sent as it is: a URL parser would resolve `.` and `..` in it. */
 export function call(
-  apiUrl: string,
+  api: Api,
   path: string,
   options: { method?: string; body?: string | Buffer; headers?: Record<string, string> } = {},
 ): Promise<Answer> {
-  const { hostname, port } = new URL(apiUrl)
+  const { hostname, port } = new URL(api.url)
+  const authorization = api.token === undefined ? {} : { authorization: `Bearer ${api.token}` }
   return new Promise((resolve, reject) => {
     const outgoing = request(
-      { hostname, port, path, method: options.method ?? 'GET', headers: options.headers ?? {} },
+      { hostname, port, path, method: options.method ?? 'GET', headers: { ...authorization, ...options.headers } },
       (incoming) => {
         const chunks: Buffer[] = []
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -91,11 +106,11 @@ export function call(
 
 /** `POST /verify`. */
 export function postDocument(
-  apiUrl: string,
+  api: Api,
   upload: { user_id: string; network: string; document: Uint8Array; address_type?: string },
 ): Promise<Answer> {
   const body = JSON.stringify({ ...upload, document: Buffer.from(upload.document).toString('base64') })
-  return call(apiUrl, '/verify', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+  return call(api, '/verify', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
 }
 
 /** Repeats a call until its answer is as wanted; fails with the last answer after that many milliseconds. */
@@ -115,14 +130,14 @@ export async function poll(
 
 /** The wallet of a user, waited for; of the network's default type unless one is given. */
 export const waitForWallet = (
-  apiUrl: string,
+  api: Api,
   userId: string,
   network: string,
   options: { readonly addressType?: string | undefined; readonly milliseconds?: number } = {},
 ) => {
   const type = options.addressType === undefined ? '' : `&address_type=${options.addressType}`
   return poll(
-    () => call(apiUrl, `/wallet/${encodePathSegment(userId)}?network=${network}${type}`),
+    () => call(api, `/wallet/${encodePathSegment(userId)}?network=${network}${type}`),
     (answer) => answer.status === 200,
     options.milliseconds,
   )
