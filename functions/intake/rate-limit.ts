@@ -33,10 +33,12 @@ export function describeBucket(limit: PostLimit, taken: TakenToken) {
   const { capacity, refillPerSecond } = limit
   const missing = Math.max(taken.secondsUntilFull * refillPerSecond, 0)
   const remaining = taken.passed ? Math.max(Math.floor(capacity - missing + dust), 0) : 0
-  const secondsUntilNext = Math.max(Math.ceil((missing - (capacity - remaining - 1)) / refillPerSecond - dust), 0)
+  const untilNext = remaining >= capacity ? 0 : missing - (capacity - remaining - 1)
+  // Half of the dust, so that whoever waits as long as this finds the token indeed.
+  const secondsUntilNext = Math.max(Math.ceil((untilNext - dust / 2) / refillPerSecond), 0)
   // A client that was refused waits at least a second, lest it comes back within the same one.
   const seconds = taken.passed ? secondsUntilNext : Math.max(secondsUntilNext, 1)
-  const window = Math.max(Math.ceil(capacity / refillPerSecond - dust), 1)
+  const window = Math.max(Math.ceil((capacity - dust) / refillPerSecond), 1)
   return {
     secondsUntilNext: seconds,
     headers: {
