@@ -12,7 +12,7 @@ export interface paths {
         header?: {
           /** Up to 128 of `A-Z a-z 0-9 _ . : / + = @ -`; it comes back, and goes along into logs, row and events */
           "X-Request-ID"?: string
-          /** The same key with the same body within 24 hours: the same answer, and nothing is done twice. Scoped to caller and route */
+          /** 1 to 255 characters of visible ASCII, in quotes or without. The same key with the same request within 24 hours: the same answer, and nothing is done twice. Of this caller and route alone */
           "Idempotency-Key"?: string
         }
         path?: never
@@ -58,6 +58,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** What is expected (RFC 6750, 3) */
+            "WWW-Authenticate"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -129,6 +131,10 @@ export interface paths {
             "X-Process-Time"?: string
             /** Seconds until the same may be sent again */
             "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -212,6 +218,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** What is expected (RFC 6750, 3) */
+            "WWW-Authenticate"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -247,6 +255,10 @@ export interface paths {
             "X-Process-Time"?: string
             /** Seconds until the same may be sent again */
             "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -337,6 +349,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** What is expected (RFC 6750, 3) */
+            "WWW-Authenticate"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -383,6 +397,10 @@ export interface paths {
             "X-Process-Time"?: string
             /** Seconds until the same may be sent again */
             "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -422,7 +440,7 @@ export interface paths {
         header?: {
           /** Up to 128 of `A-Z a-z 0-9 _ . : / + = @ -`; it comes back, and goes along into logs, row and events */
           "X-Request-ID"?: string
-          /** The same key with the same body within 24 hours: the same answer, and nothing is done twice. Scoped to caller and route */
+          /** 1 to 255 characters of visible ASCII, in quotes or without. The same key with the same request within 24 hours: the same answer, and nothing is done twice. Of this caller and route alone */
           "Idempotency-Key"?: string
         }
         path: {
@@ -471,6 +489,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** What is expected (RFC 6750, 3) */
+            "WWW-Authenticate"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -542,6 +562,10 @@ export interface paths {
             "X-Process-Time"?: string
             /** Seconds until the same may be sent again */
             "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -604,7 +628,7 @@ export interface paths {
             "X-Process-Time"?: string
           }
           content: {
-            "application/json": components['schemas']["Wallet"]
+            "application/json": components['schemas']["Address"]
           }
         }
         400: {
@@ -624,6 +648,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** What is expected (RFC 6750, 3) */
+            "WWW-Authenticate"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -651,6 +677,17 @@ export interface paths {
             "application/problem+json": components['schemas']["Problem"]
           }
         }
+        422: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
         429: {
           headers: {
             /** Taken from the request, or made */
@@ -659,6 +696,10 @@ export interface paths {
             "X-Process-Time"?: string
             /** Seconds until the same may be sent again */
             "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -740,6 +781,10 @@ export interface paths {
             "X-Process-Time"?: string
             /** Seconds until the same may be sent again */
             "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -823,6 +868,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** What is expected (RFC 6750, 3) */
+            "WWW-Authenticate"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -847,6 +894,10 @@ export interface paths {
             "X-Process-Time"?: string
             /** Seconds until the same may be sent again */
             "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -952,6 +1003,10 @@ export interface paths {
             "X-Process-Time"?: string
             /** Seconds until the same may be sent again */
             "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -1053,6 +1108,10 @@ export interface paths {
             "X-Process-Time"?: string
             /** Seconds until the same may be sent again */
             "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -1176,6 +1235,18 @@ export interface components {
       "network": "ethereum" | "bitcoin" | "tron"
       "wallet_address": string
       "address_type": "eip55" | "p2pkh" | "p2sh-p2wpkh" | "p2wpkh" | "p2tr" | "base58check"
+      /** With the mnemonic it restores the address, in any tool that takes a path */
+      "derivation_path": string
+      /** UTC */
+      "created_at": string
+    }
+    /** An issued address, and whose it is */
+    Address: {
+      /** As it was issued, whatever case was asked for */
+      "address": string
+      "network": "ethereum" | "bitcoin" | "tron"
+      "address_type": "eip55" | "p2pkh" | "p2sh-p2wpkh" | "p2wpkh" | "p2tr" | "base58check"
+      "user_id": string
       /** With the mnemonic it restores the address, in any tool that takes a path */
       "derivation_path": string
       /** UTC */

@@ -3,9 +3,9 @@
 import * as z from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi'
 import { acceptedSchema } from '../functions/intake/answers.ts'
-import { bodySchema } from '../functions/intake/handler.ts'
-import { walletRequestSchema } from '../functions/intake/requests.ts'
+import { bodySchema, walletBodySchema } from '../functions/intake/handler.ts'
 import {
+  addressSchema,
   healthChecksSchema,
   healthSchema,
   verificationSchema,
@@ -62,6 +62,8 @@ const rateLimitPolicy = header(
   '"post";q=10;w=10',
 )
 
+const asksForToken = header('AsksForToken', z.string().optional(), 'What is expected (RFC 6750, 3)', 'Bearer')
+
 const answerHeaders = { 'X-Request-ID': requestId, 'X-Process-Time': processTime }
 const rateHeaders = { RateLimit: rateLimit, 'RateLimit-Policy': rateLimitPolicy }
 const cacheHeaders = { ETag: etag, 'Cache-Control': cacheControl }
@@ -91,6 +93,8 @@ function describeProblem(status: number, codes: Readonly<Record<string, string>>
     headers: z.object({
       ...answerHeaders,
       ...(waits.has(status) ? { 'Retry-After': retryAfter } : {}),
+      ...(status === 401 ? { 'WWW-Authenticate': asksForToken } : {}),
+      ...(status === 429 ? rateHeaders : {}),
     }),
     content: { 'application/problem+json': { schema: problemSchema, example: toExample(status, codes) } },
     'x-codes': Object.keys(codes),
@@ -105,6 +109,7 @@ const describeProblems = (problems: Problems) =>
 const badRequest = 'not a well-formed HTTP request'
 const badPath = 'a path segment is not percent-encoded UTF-8'
 const badBody = 'the body is not a JSON object'
+const badKey = 'the `Idempotency-Key` is none, or came twice'
 const badField = 'a field is missing or wrong; `issues` lists all'
 const otherUser = "the user is another than the token's, and it is no service token"
 
@@ -119,7 +124,10 @@ const anywhere: Problems = {
 const behindTheDoor: Problems = {
   ...anywhere,
   401: { unauthorized: 'no token, or one that is not valid' },
-  403: { missing_scope: 'the token has not the scope that this route asks for' },
+  403: {
+    missing_scope: 'the token has not the scope that this route asks for',
+    forbidden: 'the token is good for another stage',
+  },
 }
 
 const postLimits: Problems = {
@@ -183,12 +191,12 @@ const requestIdHeader = z
 
 const idempotencyKey = z
   .string()
-  .min(1)
-  .max(255)
+  .regex(/^[!-~]{1,255}$/)
   .optional()
   .meta({
     description:
-      'The same key with the same body within 24 hours: the same answer, and nothing is done twice. Scoped to caller and route',
+      '1 to 255 characters of visible ASCII, in quotes or without. The same key with the same request within 24 hours: the same ' +
+      'answer, and nothing is done twice. Of this caller and route alone',
     param: { id: 'IdempotencyKey' },
   })
 
@@ -278,10 +286,13 @@ export function makeOpenApiDocument() {
               },
               ...describeProblems({
                 ...postLimits,
-                400: { malformed_body: badBody, bad_request: badRequest },
+                400: { malformed_body: badBody, invalid_idempotency_key: badKey, bad_request: badRequest },
                 403: { ...behindTheDoor[403], forbidden_user: otherUser },
                 415: { unsupported_document_type: 'neither JPG, PNG nor PDF by its first bytes' },
-                422: { invalid_field: badField, idempotency_key_reused: 'this key came with another body' },
+                422: {
+                  invalid_field: badField,
+                  idempotency_key_reused: 'another request had this `Idempotency-Key` within 24 hours',
+                },
               }),
               413: describeTooLarge({ document_too_large: 'the document is above the limit' }),
             },
@@ -351,7 +362,7 @@ export function makeOpenApiDocument() {
               required: true,
               content: {
                 'application/json': {
-                  schema: walletRequestSchema,
+                  schema: walletBodySchema,
                   example: { network: 'bitcoin', address_type: 'p2tr' },
                 },
               },
@@ -363,10 +374,18 @@ export function makeOpenApiDocument() {
               },
               ...describeProblems({
                 ...postLimits,
-                400: { malformed_body: badBody, malformed_path: badPath, bad_request: badRequest },
+                400: {
+                  malformed_body: badBody,
+                  malformed_path: badPath,
+                  invalid_idempotency_key: badKey,
+                  bad_request: badRequest,
+                },
                 403: { ...behindTheDoor[403], forbidden_user: otherUser },
                 404: { user_not_verified: 'the user is not verified on any network' },
-                422: { invalid_field: badField, idempotency_key_reused: 'this key came with another body' },
+                422: {
+                  invalid_field: badField,
+                  idempotency_key_reused: 'another request had this `Idempotency-Key` within 24 hours',
+                },
               }),
               413: describeTooLarge({}),
             },
@@ -376,16 +395,19 @@ export function makeOpenApiDocument() {
           get: {
             operationId: 'getAddress',
             summary: 'Whose address it is',
-            description: 'For services. Ethereum and bech32 addresses in any case that their standards allow.',
+            description:
+              'For services. In any case that the standard of its network allows: hexadecimal digits of Ethereum in one case or ' +
+              'as EIP-55 has them, bech32 in one case, Base58 as it is.',
             tags: ['Wallets'],
             ...withScope('wallet:read:any'),
             requestParams: { path: pathOf.address, header: getHeaders },
             responses: {
-              200: ok('The wallet that it belongs to', walletSchema),
+              200: ok('Whose it is', addressSchema),
               ...describeProblems({
                 ...behindTheDoor,
                 400: { malformed_path: badPath, bad_request: badRequest },
                 404: { address_not_found: 'it was not issued here' },
+                422: { invalid_field: 'it is no address of any of the networks; `issues` says why' },
               }),
             },
           },

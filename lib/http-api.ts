@@ -11,7 +11,7 @@ import {
 import { Construct } from 'constructs'
 import { unauthorized } from '../shared/access.ts'
 import type { ServiceFunction } from './service-function.ts'
-import type { Stage } from './stage.ts'
+import type { GatewayLimit, Stage } from './stage.ts'
 
 export interface HttpApiProps {
   readonly stage: Stage
@@ -103,6 +103,11 @@ const gatewayProblems: readonly GatewayProblem[] = [
   { type: ResponseType.DEFAULT_5XX, ...internal },
 ]
 
+const toThrottling = (limit: GatewayLimit) => ({
+  throttlingRateLimit: limit.requestsPerSecond,
+  throttlingBurstLimit: limit.burst,
+})
+
 /** The API and its routes. */
 export class HttpApi extends Construct {
   readonly api: RestApi
@@ -115,7 +120,14 @@ export class HttpApi extends Construct {
       restApiName: `verified-wallets-${stage.name}`,
       description: 'Documents in, wallets out',
       endpointTypes: [EndpointType.REGIONAL],
-      deployOptions: { stageName: stage.name },
+      deployOptions: {
+        stageName: stage.name,
+        ...toThrottling(stage.gatewayLimits.others),
+        methodOptions: {
+          '/verify/POST': toThrottling(stage.gatewayLimits.post),
+          '/wallet/{user_id}/POST': toThrottling(stage.gatewayLimits.post),
+        },
+      },
       cloudWatchRole: false,
     })
 
@@ -160,7 +172,10 @@ export class HttpApi extends Construct {
     const verify = this.api.root.addResource('verify')
     verify.addMethod('POST', intake, guarded)
     verify.addResource('{verification_id}').addMethod('GET', read, guarded)
-    this.api.root.addResource('wallet').addResource('{user_id}').addMethod('GET', read, guarded)
+    const wallet = this.api.root.addResource('wallet').addResource('{user_id}')
+    wallet.addMethod('GET', read, guarded)
+    wallet.addMethod('POST', intake, guarded)
+    this.api.root.addResource('addresses').addResource('{address}').addMethod('GET', read, guarded)
     const health = this.api.root.addResource('health')
     health.addMethod('GET', read, open)
     health.addResource('checks').addMethod('GET', read, guarded)

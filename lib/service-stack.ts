@@ -51,16 +51,43 @@ export class ServiceStack extends Stack {
       timeout: Duration.minutes(5),
     })
 
+    const announceIdentity = new FunctionIdentity(this, 'AnnounceIdentity')
+    const announce = new ServiceFunction<AnnounceEnvironment>(this, 'Announce', {
+      stage,
+      identity: announceIdentity,
+      bundle: bundles.announce,
+      description: 'Publishes what is committed and not yet announced',
+      environment: {
+        ...database.grantConnect(announceIdentity, 'announce'),
+        ...events.grantPublishUserVerified(announceIdentity),
+        ...events.grantPublishWalletCreated(announceIdentity),
+        ...vault.grantDescribe(announceIdentity),
+      },
+      memorySize: 256,
+      // Below the schedule's minute, so that sweeps do not pile up behind a Kafka that is away.
+      timeout: Duration.seconds(50),
+    })
+    // A nudge or a tick that fails is not worth a retry: the next tick does the same.
+    announce.function.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) })
+    new Rule(this, 'AnnounceSchedule', {
+      description: 'Sweeps what a crash left unannounced',
+      schedule: Schedule.rate(Duration.minutes(1)),
+      targets: [new LambdaFunction(announce.function, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
+    })
+
     const intakeIdentity = new FunctionIdentity(this, 'IntakeIdentity')
     const intake = new ServiceFunction<IntakeEnvironment>(this, 'Intake', {
       stage,
       identity: intakeIdentity,
       bundle: bundles.intake,
-      description: 'Takes a document: row first, then object',
+      description: 'Takes a document, row first, then object; and who is verified for a further wallet',
       environment: {
         ...database.grantConnect(intakeIdentity, 'intake'),
         ...documents.grantPut(intakeIdentity),
         MAX_DOCUMENT_SIZE_MB: String(stage.maxDocumentSizeMb),
+        POST_LIMIT_CAPACITY: String(stage.postLimit.capacity),
+        POST_LIMIT_REFILL_PER_SECOND: String(stage.postLimit.refillPerSecond),
+        ANNOUNCE_FUNCTION: announce.grantInvoke(intakeIdentity),
       },
       // Holds a body of 6 MB as JSON, as text and as bytes at once.
       memorySize: 512,
@@ -102,30 +129,6 @@ export class ServiceStack extends Stack {
       batchSize: stage.verificationBatchSize,
       maxConcurrency: stage.verificationMaximumConcurrency,
       reportBatchItemFailures: true,
-    })
-
-    const announceIdentity = new FunctionIdentity(this, 'AnnounceIdentity')
-    const announce = new ServiceFunction<AnnounceEnvironment>(this, 'Announce', {
-      stage,
-      identity: announceIdentity,
-      bundle: bundles.announce,
-      description: 'Publishes what is committed and not yet announced',
-      environment: {
-        ...database.grantConnect(announceIdentity, 'announce'),
-        ...events.grantPublishUserVerified(announceIdentity),
-        ...events.grantPublishWalletCreated(announceIdentity),
-        ...vault.grantDescribe(announceIdentity),
-      },
-      memorySize: 256,
-      // Below the schedule's minute, so that sweeps do not pile up behind a Kafka that is away.
-      timeout: Duration.seconds(50),
-    })
-    // A nudge or a tick that fails is not worth a retry: the next tick does the same.
-    announce.function.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) })
-    new Rule(this, 'AnnounceSchedule', {
-      description: 'Sweeps what a crash left unannounced',
-      schedule: Schedule.rate(Duration.minutes(1)),
-      targets: [new LambdaFunction(announce.function, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
     })
 
     const walletIdentity = new FunctionIdentity(this, 'WalletIdentity', { role: vault.walletRole })

@@ -5,8 +5,8 @@ import { RequestError, UnavailableError } from './errors.ts'
 import type { Log } from './log.ts'
 import { isRequestId } from './model.ts'
 
-/** An API Gateway event whose request id is settled. */
-export type HttpRequest = APIGatewayProxyEvent & { requestId: string }
+/** An API Gateway event whose request id is settled. `answerHeaders` go with its answer, whatever that will be. */
+export type HttpRequest = APIGatewayProxyEvent & { requestId: string; answerHeaders?: Readonly<Record<string, string>> }
 
 const retryAfterSeconds = 5
 
@@ -21,9 +21,11 @@ export const titles: Readonly<Record<number, string>> = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
+  409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   422: 'Unprocessable Content',
+  429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 }
@@ -45,7 +47,9 @@ export function toProblem(error: unknown, requestId: string): APIGatewayProxyRes
       { 'content-type': 'application/problem+json', ...headers },
     )
   if (error instanceof RequestError) {
-    return problem(error.status, error.code, error.message, error.issues ? { issues: error.issues } : {})
+    const { retryAfterSeconds: seconds } = error
+    const headers = seconds === undefined ? {} : { 'retry-after': String(seconds) }
+    return problem(error.status, error.code, error.message, error.issues ? { issues: error.issues } : {}, headers)
   }
   if (error instanceof UnavailableError) {
     const detail = 'The service is not available at the moment. Send the same request again.'
@@ -54,8 +58,16 @@ export function toProblem(error: unknown, requestId: string): APIGatewayProxyRes
   return problem(500, 'internal', 'The request failed on our side. Quote the request_id when you report it.')
 }
 
-/** The value of a header, named in lower case. */
-export function findHeader(event: APIGatewayProxyEvent, name: string): string | undefined {
+/** All values of a header, by its name in lower case. */
+export function findHeaders(event: APIGatewayProxyEvent, name: string): readonly string[] {
+  const named = Object.entries(event.multiValueHeaders ?? {}).filter(([key]) => key.toLowerCase() === name)
+  const values = named.flatMap(([, list]) => list ?? [])
+  if (values.length > 0) return values
+  const single = findHeader(event, name)
+  return single === undefined ? [] : [single]
+}
+
+function findHeader(event: APIGatewayProxyEvent, name: string): string | undefined {
   const entry = Object.entries(event.headers ?? {}).find(([key]) => key.toLowerCase() === name)
   return entry?.[1]
 }
@@ -73,6 +85,7 @@ export function httpEdge(ports: { log: Log; now: () => number; newId: () => stri
     const milliseconds = ports.now() - (started.get(event) ?? ports.now())
     response.headers = {
       ...response.headers,
+      ...event.answerHeaders,
       'x-request-id': event.requestId,
       'x-process-time': (milliseconds / 1000).toFixed(6),
     }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import middy from '@middy/core'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import { RequestError } from '../../shared/errors.ts'
-import { findHeader, type HttpRequest, httpEdge } from '../../shared/http.ts'
+import { findHeaders, type HttpRequest, httpEdge } from '../../shared/http.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Page } from './page.ts'
 
@@ -24,8 +24,8 @@ function describeContent(body: string, headers: Readonly<Record<string, string>>
 
 /** Whether the client has it: a list, weak ones too (RFC 9110, 13.1.2). */
 function isKnown(event: HttpRequest, etag: string): boolean {
-  const given = findHeader(event, 'if-none-match')?.trim() ?? ''
-  return given === '*' || given.split(',').some((one) => one.trim().replace(/^W\//, '') === etag)
+  const given = findHeaders(event, 'if-none-match').flatMap((value) => value.split(','))
+  return given.some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag)
 }
 
 function answerContent(event: HttpRequest, { body, etag, headers }: Content): APIGatewayProxyResult {

@@ -7,6 +7,10 @@ const time = z.iso.datetime({ precision: 3 })
 const userId = z.string().meta({ examples: ['alice'] })
 const network = z.enum(networks).meta({ examples: ['ethereum'] })
 const addressType = z.enum(everyAddressType).meta({ examples: ['eip55'] })
+const derivationPath = z.string().meta({
+  description: 'With the mnemonic it restores the address, in any tool that takes a path',
+  examples: ["m/44'/60'/0'/0/0"],
+})
 const createdAt = time.meta({ description: 'UTC', examples: ['2026-01-02T12:00:00.000Z'] })
 
 /** 200 of `GET /verify/{verification_id}`. */
@@ -38,10 +42,7 @@ export const walletSchema = z
     network,
     wallet_address: z.string().meta({ examples: ['0x9858EfFD232B4033E47d90003D41EC34EcaEda94'] }),
     address_type: addressType,
-    derivation_path: z.string().meta({
-      description: 'With the mnemonic it restores the address, in any tool that takes a path',
-      examples: ["m/44'/60'/0'/0/0"],
-    }),
+    derivation_path: derivationPath,
     created_at: createdAt,
   })
   .meta({ id: 'Wallet', description: 'An issued deposit address' })
@@ -50,6 +51,21 @@ export const walletSchema = z
 export const walletsSchema = z
   .object({ user_id: userId, wallets: z.array(walletSchema).min(1) })
   .meta({ id: 'Wallets', description: 'All wallets of a user' })
+
+/** 200 of `GET /addresses/{address}`. */
+export const addressSchema = z
+  .object({
+    address: z.string().meta({
+      description: 'As it was issued, whatever case was asked for',
+      examples: ['0x9858EfFD232B4033E47d90003D41EC34EcaEda94'],
+    }),
+    network,
+    address_type: addressType,
+    user_id: userId,
+    derivation_path: derivationPath,
+    created_at: createdAt,
+  })
+  .meta({ id: 'Address', description: 'An issued address, and whose it is' })
 
 const serviceStatus = z.enum(['ok', 'failing']).meta({ examples: ['ok'] })
 
@@ -72,3 +88,4 @@ export const healthChecksSchema = z
 
 export type VerificationBody = z.output<typeof verificationSchema>
 export type WalletBody = z.output<typeof walletSchema>
+export type AddressBody = z.output<typeof addressSchema>

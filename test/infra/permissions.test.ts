@@ -8,6 +8,7 @@ const { data, service } = synthesise(localStage())
 const table: Record<string, Record<string, { readonly actions: string[]; readonly resources: string[] }>> = {
   Intake: {
     ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseIntakeSecret.Id>'] },
+    InvokeAnnounce: { actions: ['lambda:InvokeFunction'], resources: ['<Announce.Arn>'] },
     PutDocuments: { actions: ['s3:PutObject'], resources: ['<DocumentBucket.Arn>/incoming/*'] },
   },
   Inspect: {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { announceEnvironment } from '../../functions/announce/environment.ts'
 import { inspectEnvironment } from '../../functions/inspect/environment.ts'
 import { intakeEnvironment } from '../../functions/intake/environment.ts'
+import { leaseSeconds } from '../../functions/intake/idempotency.ts'
 import { migrateEnvironment } from '../../functions/migrate/environment.ts'
 import { provisionEnvironment } from '../../functions/provision/environment.ts'
 import { readEnvironment } from '../../functions/read/environment.ts'
@@ -11,7 +12,10 @@ import { verificationEnvironment } from '../../functions/verification/environmen
 import { walletEnvironment } from '../../functions/wallet/environment.ts'
 import { localStage, type Resource, resourcesOf, synthesise, write } from './templates.ts'
 
-const stage = localStage({ MAX_DOCUMENT_SIZE_MB: '7', KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2' })
+const stage = localStage({
+  ...{ MAX_DOCUMENT_SIZE_MB: '7', KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2' },
+  ...{ POST_LIMIT_CAPACITY: '20', POST_LIMIT_REFILL_PER_SECOND: '2.5' },
+})
 const { data, service } = synthesise(stage)
 const assertions = Assertions.fromJSON(service)
 
@@ -43,6 +47,9 @@ const expected = {
       DATABASE_SECRET_ARN: '<DatabaseIntakeSecret.Id>',
       DOCUMENT_BUCKET: '<DocumentBucket>',
       MAX_DOCUMENT_SIZE_MB: '7',
+      POST_LIMIT_CAPACITY: '20',
+      POST_LIMIT_REFILL_PER_SECOND: '2.5',
+      ANNOUNCE_FUNCTION: `<${idOf('Announce')}>`,
     },
     timeout: 20,
     memory: 512,
@@ -252,11 +259,40 @@ describe('the API', () => {
 
   test('has these routes and no other', () => {
     expect(routes().toSorted()).toEqual([
+      'GET /addresses/{address} AWS_PROXY Read',
       'GET /health AWS_PROXY Read',
       'GET /verify/{verification_id} AWS_PROXY Read',
       'GET /wallet/{user_id} AWS_PROXY Read',
       'POST /verify AWS_PROXY Intake',
+      'POST /wallet/{user_id} AWS_PROXY Intake',
     ])
+  })
+
+  test('is bounded by the gateway, method by method, for all callers together', () => {
+    const { service: bounded } = synthesise({
+      ...stage,
+      gatewayLimits: {
+        post: { requestsPerSecond: 50, burst: 100 },
+        others: { requestsPerSecond: 200, burst: 400 },
+      },
+    })
+    const [, deployed] = resourcesOf(bounded, 'AWS::ApiGateway::Stage')[0] ?? []
+    const post = { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100, HttpMethod: 'POST', DataTraceEnabled: false }
+    expect(deployed?.Properties.MethodSettings).toEqual([
+      {
+        ...{ HttpMethod: '*', ResourcePath: '/*', DataTraceEnabled: false },
+        ...{ ThrottlingRateLimit: 200, ThrottlingBurstLimit: 400 },
+      },
+      { ...post, ResourcePath: '/~1verify' },
+      { ...post, ResourcePath: '/~1wallet~1{user_id}' },
+    ])
+    // Every POST has a row of its own there.
+    const posts = routes().filter((route) => route.startsWith('POST '))
+    expect(posts).toHaveLength(2)
+  })
+
+  test('intake ends before the lease of a key does: two never work on one request', () => {
+    expect(expected.Intake.timeout).toBeLessThan(leaseSeconds)
   })
 
   test('is regional', () => {

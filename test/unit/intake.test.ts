@@ -7,7 +7,15 @@ import { createHandler, type IntakeDependencies } from '../../functions/intake/h
 import { UnavailableError } from '../../shared/errors.ts'
 import { addressTypes, networks, type VerificationStatus } from '../../shared/model.ts'
 import type { Upload } from '../../shared/verifications.ts'
-import { call, createMemoryLog, makeHttpEvent, makeVerification, noon, verificationId } from '../support/fakes.ts'
+import {
+  call,
+  createMemoryLog,
+  makeHttpEvent,
+  makeVerification,
+  noon,
+  unlimited,
+  verificationId,
+} from '../support/fakes.ts'
 
 const jpg = Buffer.from('ffd8ffe000104a464946', 'hex')
 const png = Buffer.from('89504e470d0a1a0a0000000d', 'hex')
@@ -24,6 +32,7 @@ function setUp(overrides: Partial<IntakeDependencies> = {}) {
   let ids = 0
   let milliseconds = noon.getTime()
   const handler = createHandler({
+    ...unlimited,
     log,
     maxDocumentBytes: 1000,
     // Each look at the clock takes 7 ms.
