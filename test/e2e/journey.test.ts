@@ -331,7 +331,7 @@ describe('further wallets, keys and limits', () => {
   })
 
   it('Idempotency-Key: the answer of then, though the verification went on; 422 for another request', async () => {
-    const document = makeLetter('keyed').toString('base64')
+    const document = Buffer.from(makeLetter('keyed')).toString('base64')
     const post = (network: string) =>
       call(api, '/verify', {
         method: 'POST',
