@@ -26,6 +26,7 @@ import {
   waitForWallet,
   waitUntilStackIsReady,
 } from '../support/local-stack.ts'
+import { describeDoors } from './doors.ts'
 import { describePermissions } from './permissions.ts'
 
 const folder = mkdtempSync(join(inject('stacksFolder'), 'journey-'))
@@ -492,15 +493,14 @@ describe('outages', () => {
   })
 })
 
-describePermissions({
-  stack: () => stack,
-  api: () => api,
-  sql: () => sql,
-  outputs: () => {
-    const stacks: Record<string, Record<string, string>> = JSON.parse(readFileSync(join(state, 'outputs.json'), 'utf8'))
-    return Object.assign({}, ...Object.values(stacks))
-  },
-})
+const readOutputs = (): Record<string, string> => {
+  const stacks: Record<string, Record<string, string>> = JSON.parse(readFileSync(join(state, 'outputs.json'), 'utf8'))
+  return Object.assign({}, ...Object.values(stacks))
+}
+
+describeDoors({ stack: () => stack, state, outputs: readOutputs })
+
+describePermissions({ stack: () => stack, api: () => api, sql: () => sql, outputs: readOutputs })
 
 describe('secrets', () => {
   it('no word of the mnemonic stands in any log, beside another', () => {

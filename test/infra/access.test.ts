@@ -143,8 +143,8 @@ describe('the authorisation table', () => {
     const gateway = resourcesOf(service, 'AWS::ApiGateway::GatewayResponse')
       .map(([, { Properties }]) => Properties)
       .find(({ ResponseType }) => ResponseType === 'UNAUTHORIZED')
-    const templates = gateway?.ResponseTemplates as Record<string, string> | undefined
-    const template = templates?.['application/json'] ?? ''
+    const { 'application/json': template = '' } = (gateway?.ResponseTemplates ?? {}) as Record<string, string>
+    expect(template).toContain('$context.requestId')
     for (const answer of answers) {
       expect(answer.raw).toBe(template.replace('$context.requestId', 'request-1'))
     }
