@@ -10,6 +10,11 @@ const maximumBodyBytes = 6 * 1024 * 1024
 /** API Gateway waits 29 seconds for an integration. */
 const integrationTimeoutMilliseconds = 29_000
 
+/** API Gateway takes 10,240 bytes of headers; the emulator breaks off above 16 KiB. */
+const longestAuthorization = 10_240
+/** Whoever sends a token of that size shall read the same 401 as with any other bad one. */
+const maximumHeaderBytes = 1024 * 1024
+
 /** Headers that belong to one connection (RFC 9110, 7.6.1), and those that the front door answers itself. */
 const connectionHeaders = new Set([
   'connection',
@@ -56,7 +61,7 @@ export async function startFrontDoor(options: FrontDoorOptions): Promise<FrontDo
   const upstream = new URL(options.upstream)
   // The emulator closes idle connections after 75 seconds; ours go first, so that no request meets a closing one.
   const agent = new Agent({ keepAlive: true, timeout: 30_000 })
-  const server = createServer()
+  const server = createServer({ maxHeaderSize: maximumHeaderBytes })
 
   const forward = (incoming: IncomingMessage, answer: ServerResponse): void => {
     forwardRequest(incoming, answer, {
@@ -82,7 +87,8 @@ export async function startFrontDoor(options: FrontDoorOptions): Promise<FrontDo
   server.on('clientError', (error: ParseError, socket: Duplex) => {
     const repaired = error.code === 'HPE_INVALID_URL' ? encodeRequestLine(error) : undefined
     if (repaired === undefined) {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+      if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
       else socket.destroy()
     } else {
       server.emit('connection', startAgain(socket, repaired))
@@ -243,7 +249,10 @@ function declaresTooMuch(incoming: IncomingMessage): boolean {
 }
 
 function requestHeaders(incoming: IncomingMessage): string[] {
-  const headers = keptHeaders(incoming, ['x-forwarded-for'])
+  const isOversized = (incoming.headers.authorization?.length ?? 0) > longestAuthorization
+  const headers = keptHeaders(incoming, ['x-forwarded-for', ...(isOversized ? ['authorization'] : [])])
+  // Nothing that is a token by its form: the gateway refuses it as it would have refused that one.
+  if (isOversized) headers.push('authorization', 'oversized')
   // The emulator takes the first entry for the caller's address, AWS the peer: a client may not choose it.
   headers.push('x-forwarded-for', incoming.socket.remoteAddress ?? '127.0.0.1')
   if (incoming.headers['transfer-encoding'] !== undefined) headers.push('transfer-encoding', 'chunked')

@@ -47,8 +47,11 @@ export function toProblem(error: unknown, requestId: string): APIGatewayProxyRes
       { 'content-type': 'application/problem+json', ...headers },
     )
   if (error instanceof RequestError) {
-    const { retryAfterSeconds: seconds } = error
-    const headers = seconds === undefined ? {} : { 'retry-after': String(seconds) }
+    const headers = {
+      // RFC 6750, 3. API Gateway passes it on under another name, `x-amzn-remapped-www-authenticate`.
+      ...(error.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      ...(error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }),
+    }
     return problem(error.status, error.code, error.message, error.issues ? { issues: error.issues } : {}, headers)
   }
   if (error instanceof UnavailableError) {

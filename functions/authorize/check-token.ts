@@ -13,6 +13,7 @@ import { decomposeUnverifiedJwt } from 'aws-jwt-verify/jwt'
 import { verifyJwt } from 'aws-jwt-verify/jwt-verifier'
 import * as z from 'zod'
 import { type AuthorizerContext, clockSkewSeconds, isExpired } from '../../shared/access.ts'
+import { UnavailableError } from '../../shared/errors.ts'
 import type { TokenSettings } from './environment.ts'
 
 export type TokenRefusalReason =
@@ -77,7 +78,7 @@ const claimsSchema = z
     scopes: [scope ?? [], scp ?? []].flat().flatMap((names) => names.split(' ')),
   }))
 
-/** Errors of the library, as reasons. What is none of these was wrong with a key or an algorithm. */
+/** Errors of the library, as reasons. */
 const reasons = [
   [JwtParseError, 'malformed'],
   [JwtInvalidSignatureError, 'signature'],
@@ -89,8 +90,10 @@ const reasons = [
 ] as const
 
 function toRefusal(error: unknown): unknown {
-  const reason = reasons.find(([kind]) => error instanceof kind)?.[1]
-  return reason === undefined ? error : new TokenRefusal(reason, { cause: error })
+  if (error instanceof TokenRefusal || error instanceof UnavailableError) return error
+  // Node's own complaint is of a signature that is none by its form, or of a key that is none.
+  const reason = reasons.find(([kind]) => error instanceof kind)?.[1] ?? 'signature'
+  return new TokenRefusal(reason, { cause: error })
 }
 
 /**

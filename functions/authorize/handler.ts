@@ -14,8 +14,9 @@ export type AuthorizeDependencies = {
 class Unauthorized extends Error {
   override readonly name = 'Unauthorized'
 
-  constructor(options: ErrorOptions) {
-    super('Unauthorized', options)
+  // Without a cause: Lambda logs what is thrown, and the causes quote pieces of the token.
+  constructor() {
+    super('Unauthorized')
   }
 }
 
@@ -40,7 +41,7 @@ export function createHandler({ log, checkToken }: AuthorizeDependencies) {
     } catch (error) {
       if (error instanceof TokenRefusal) {
         log.info('refused', { reason: error.reason })
-        throw new Unauthorized({ cause: error })
+        throw new Unauthorized()
       }
       log.error('could not check a token', { error })
       throw error

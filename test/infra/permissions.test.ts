@@ -38,6 +38,8 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
   Read: {
     ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseReadSecret.Id>'] },
   },
+  // Nothing at all: whoever parses strangers' tokens holds nothing that is worth taking.
+  Authorize: {},
   Migrate: {
     ReadAdminSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseAdminSecret.Id>'] },
     ReadRoleSecrets: {
@@ -177,7 +179,7 @@ test('no statement says more than it names: no wildcard action, no wildcard reso
   }
 })
 
-test('who may invoke a function: the API its routes, the schedule announce, each by its own ARN', () => {
+test('who may invoke a function: the API its routes and the authorizer, the schedule announce, each by its own ARN', () => {
   const permissions = resourcesOf(service, 'AWS::Lambda::Permission').map(([, { Properties }]) => ({
     function: readable(write(Properties.FunctionName)),
     principal: Properties.Principal,
@@ -187,9 +189,13 @@ test('who may invoke a function: the API its routes, the schedule announce, each
   const arn = 'arn:aws:execute-api:us-east-1:000000000000:#/#'
   expect(permissions.toSorted((a, b) => (a.source < b.source ? -1 : 1))).toEqual([
     { function: '<Announce.Arn>', principal: 'events.amazonaws.com', source: '#' },
+    { function: '<Read.Arn>', ...api, source: `${arn}/GET/addresses/*` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/health` },
+    { function: '<Read.Arn>', ...api, source: `${arn}/GET/health/checks` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/verify/*` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/wallet/*` },
     { function: '<Intake.Arn>', ...api, source: `${arn}/POST/verify` },
+    { function: '<Intake.Arn>', ...api, source: `${arn}/POST/wallet/*` },
+    { function: '<Authorize.Arn>', ...api, source: 'arn:aws:execute-api:us-east-1:000000000000:#/authorizers/#' },
   ])
 })

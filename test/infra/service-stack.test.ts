@@ -2,6 +2,7 @@
 import { Template as Assertions } from 'aws-cdk-lib/assertions'
 import { describe, expect, test } from 'vitest'
 import { announceEnvironment } from '../../functions/announce/environment.ts'
+import { authorizeEnvironment } from '../../functions/authorize/environment.ts'
 import { inspectEnvironment } from '../../functions/inspect/environment.ts'
 import { intakeEnvironment } from '../../functions/intake/environment.ts'
 import { leaseSeconds } from '../../functions/intake/idempotency.ts'
@@ -102,6 +103,12 @@ const expected = {
     environment: { ...database, DATABASE_SECRET_ARN: '<DatabaseReadSecret.Id>' },
     timeout: 10,
     memory: 256,
+  },
+  Authorize: {
+    schema: authorizeEnvironment,
+    environment: { TOKENS: JSON.stringify(stage.tokens) },
+    timeout: 10,
+    memory: 512,
   },
   Migrate: {
     schema: migrateEnvironment,
@@ -253,19 +260,52 @@ describe('the API', () => {
     return resourcesOf(service, 'AWS::ApiGateway::Method').map(([, { Properties }]) => {
       const { Type, Uri } = Properties.Integration as { Type: string; Uri: unknown }
       const target = names.find((name) => write(Uri).includes(`<${idOf(name)}.Arn>`))
-      return `${Properties.HttpMethod} ${pathOf(Properties.ResourceId)} ${Type} ${target}`
+      return `${Properties.HttpMethod} ${pathOf(Properties.ResourceId)} ${Type} ${target} ${Properties.AuthorizationType}`
     })
   }
 
   test('has these routes and no other', () => {
     expect(routes().toSorted()).toEqual([
-      'GET /addresses/{address} AWS_PROXY Read',
-      'GET /health AWS_PROXY Read',
-      'GET /verify/{verification_id} AWS_PROXY Read',
-      'GET /wallet/{user_id} AWS_PROXY Read',
-      'POST /verify AWS_PROXY Intake',
-      'POST /wallet/{user_id} AWS_PROXY Intake',
+      'GET /addresses/{address} AWS_PROXY Read CUSTOM',
+      'GET /health AWS_PROXY Read NONE',
+      'GET /health/checks AWS_PROXY Read CUSTOM',
+      'GET /verify/{verification_id} AWS_PROXY Read CUSTOM',
+      'GET /wallet/{user_id} AWS_PROXY Read CUSTOM',
+      'POST /verify AWS_PROXY Intake CUSTOM',
+      'POST /wallet/{user_id} AWS_PROXY Intake CUSTOM',
     ])
+  })
+
+  test('has one authorizer: of the header Authorization, kept for 300 seconds', () => {
+    const authorizers = resourcesOf(service, 'AWS::ApiGateway::Authorizer')
+    expect(authorizers).toHaveLength(1)
+    const [id, { Properties }] = authorizers[0] as [string, Resource]
+    expect(Properties).toMatchObject({
+      Type: 'TOKEN',
+      IdentitySource: 'method.request.header.Authorization',
+      AuthorizerResultTtlInSeconds: 300,
+    })
+    expect(JSON.stringify(Properties.AuthorizerUri)).toContain(JSON.stringify([idOf('Authorize'), 'Arn']))
+    const guards = resourcesOf(service, 'AWS::ApiGateway::Method')
+      .filter(([, method]) => method.Properties.AuthorizationType !== 'NONE')
+      .map(([, method]) => method.Properties.AuthorizerId)
+    expect(new Set(guards.map((guard) => write(guard)))).toEqual(new Set([`<${id}>`]))
+  })
+
+  test.each([
+    ['Bearer a.b-c_d.e', true],
+    ['bearer a.b.c', true],
+    ['BEARER  a.b.c', true],
+    ['Bearer a.b', false],
+    ['Bearer a.b.c.d', false],
+    ['Bearer a.b.c ', false],
+    ['Bearer a+b.c.d', false],
+    ['Basic a.b.c', false],
+    ['a.b.c', false],
+    ['', false],
+  ])('asks the authorizer about %j: %s', (header, asks) => {
+    const [[, { Properties }]] = resourcesOf(service, 'AWS::ApiGateway::Authorizer') as [[string, Resource]]
+    expect(new RegExp(String(Properties.IdentityValidationExpression)).test(header)).toBe(asks)
   })
 
   test('is bounded by the gateway, method by method, for all callers together', () => {
@@ -302,6 +342,12 @@ describe('the API', () => {
   test.each([
     ['MISSING_AUTHENTICATION_TOKEN', 404, 'route_not_found', undefined],
     ['RESOURCE_NOT_FOUND', 404, 'route_not_found', undefined],
+    ['UNAUTHORIZED', 401, 'unauthorized', undefined],
+    ['INVALID_SIGNATURE', 401, 'unauthorized', undefined],
+    ['EXPIRED_TOKEN', 401, 'unauthorized', undefined],
+    ['ACCESS_DENIED', 403, 'forbidden', undefined],
+    ['AUTHORIZER_FAILURE', 503, 'unavailable', "'5'"],
+    ['AUTHORIZER_CONFIGURATION_ERROR', 500, 'internal', undefined],
     ['REQUEST_TOO_LARGE', 413, 'too_large', undefined],
     ['THROTTLED', 429, 'too_many_requests', "'1'"],
     ['INTEGRATION_TIMEOUT', 503, 'unavailable', "'5'"],
@@ -318,6 +364,7 @@ describe('the API', () => {
     expect(headers['gatewayresponse.header.Content-Type']).toBe("'application/problem+json'")
     expect(headers['gatewayresponse.header.X-Request-ID']).toBe('context.requestId')
     expect(headers['gatewayresponse.header.Retry-After']).toBe(retryAfter)
+    expect(headers['gatewayresponse.header.WWW-Authenticate']).toBe(status === 401 ? "'Bearer'" : undefined)
     const templates = response?.Properties.ResponseTemplates as Record<string, string>
     expect(JSON.parse(templates['application/json'] ?? '')).toEqual({
       type: `urn:verified-wallets:problem:${code}`,
@@ -333,4 +380,15 @@ describe('the API', () => {
 test('no Kafka mapping where Kafka is external: the local trigger stands in', () => {
   const sources = resourcesOf(service, 'AWS::Lambda::EventSourceMapping').map(([, { Properties }]) => Properties)
   expect(sources.filter((source) => 'Topics' in source || 'SelfManagedEventSource' in source)).toEqual([])
+})
+
+test('the authorizer is told to let nobody in where the stage names no issuer', () => {
+  const { service } = synthesise({ ...stage, tokens: undefined })
+  Assertions.fromJSON(service).hasResourceProperties('AWS::Lambda::Function', {
+    Environment: { Variables: { TOKENS: 'null' } },
+  })
+})
+
+test('the authorizer is in no network of ours', () => {
+  expect(functionOf('Authorize').Properties).not.toHaveProperty('VpcConfig')
 })

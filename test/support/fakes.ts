@@ -113,6 +113,8 @@ export type Answer = {
   readonly status: number
   readonly headers: Readonly<Record<string, unknown>>
   readonly body: Readonly<Record<string, unknown>>
+  /** The body as it is sent. */
+  readonly raw: string
   /** Everything of the answer as text, to look for what must not be in it. */
   readonly text: string
 }
@@ -127,6 +129,7 @@ export async function call(
     status: result.statusCode,
     headers: result.headers ?? {},
     body: JSON.parse(result.body) as Record<string, unknown>,
+    raw: result.body,
     text: JSON.stringify(result),
   }
 }

@@ -431,3 +431,25 @@ describe('the port', () => {
     expect(door.url).toBe(`http://127.0.0.1:${port}`)
   })
 })
+
+describe('a header Authorization', () => {
+  const send = (value: string) =>
+    exchange([`GET /wallet/a HTTP/1.1\r\nhost: x\r\nauthorization: ${value}\r\ncookie: a=b\r\n\r\n`])
+  const forwarded = () => seen.map(({ headers }) => headers.filter(([name]) => name === 'authorization'))
+
+  test('of 10,240 characters is passed on as it is', async () => {
+    const value = `Bearer ${'a'.repeat(10_240 - 7)}`
+    expect((await send(value)).status).toBe(200)
+    expect(forwarded()).toEqual([[['authorization', value]]])
+  })
+
+  test.each([10_241, 100_000, 1_000_000])('of %i becomes one that the gateway refuses by its form', async (length) => {
+    expect((await send('a'.repeat(length))).status).toBe(200)
+    expect(forwarded()).toEqual([[['authorization', 'oversized']]])
+  })
+
+  test('above 1 MiB is answered here', async () => {
+    expect(await send('a'.repeat(1024 * 1024 + 1))).toMatchObject({ status: 431 })
+    expect(seen).toEqual([])
+  })
+})

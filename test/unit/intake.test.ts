@@ -10,7 +10,10 @@ import type { Upload } from '../../shared/verifications.ts'
 import {
   call,
   createMemoryLog,
+  everything,
+  makeEndUser,
   makeHttpEvent,
+  makeRequestContext,
   makeVerification,
   noon,
   unlimited,
@@ -380,7 +383,7 @@ describe('X-Request-ID and X-Process-Time', () => {
   it('stands in an error too', async () => {
     const { send } = setUp()
     const answer = await send({ headers: { 'X-Request-ID': 'client-42' }, body: '[]' })
-    expect(answer.headers).toMatchObject({ 'x-request-id': 'client-42', 'x-process-time': '0.007000' })
+    expect(answer.headers).toMatchObject({ 'x-request-id': 'client-42', 'x-process-time': '0.014000' })
     expect(answer.body.request_id).toBe('client-42')
   })
 
@@ -392,12 +395,12 @@ describe('X-Request-ID and X-Process-Time', () => {
 
   it('X-Process-Time is in seconds', async () => {
     const { answer, log } = await post(makeBody())
-    // The clock is looked at three times: at the start, for the row, at the end.
-    expect(answer.headers['x-process-time']).toBe('0.014000')
+    // The clock is looked at four times: at the start, for the caller, for the row, at the end.
+    expect(answer.headers['x-process-time']).toBe('0.021000')
     expect(log.lines.at(-1)).toEqual({
       level: 'info',
       message: 'answered',
-      fields: { request_id: makeId(1), method: 'POST', route: '/verify', status: 202, milliseconds: 14 },
+      fields: { request_id: makeId(1), method: 'POST', route: '/verify', status: 202, milliseconds: 21 },
     })
   })
 })
@@ -492,5 +495,39 @@ describe('whatever is posted', () => {
       }),
       { numRuns: 300 },
     )
+  })
+})
+
+describe('who may post', () => {
+  const postAs = async (authorizer: unknown, body: unknown = makeBody()) => {
+    const world = setUp()
+    const event = { body: JSON.stringify(body), requestContext: makeRequestContext(authorizer) }
+    return { answer: await world.send(event), calls: world.calls }
+  }
+
+  it.each([
+    ['an end user for itself', makeEndUser('user-1', 'verify:write')],
+    ['a service for any', everything],
+  ])('%s', async (_, authorizer) => {
+    const { answer, calls } = await postAs(authorizer)
+    expect(answer.status).toBe(202)
+    expect(calls).toEqual(['row', 'object'])
+  })
+
+  it.each([
+    ['nobody', undefined, 401, 'unauthorized'],
+    ['an end user for another', makeEndUser('user-2'), 403, 'forbidden_user'],
+    ['an end user for one whose id differs in case', makeEndUser('USER-1'), 403, 'forbidden_user'],
+    ['an end user without the scope', makeEndUser('user-1', 'verify:read wallet:read'), 403, 'missing_scope'],
+    ['a service without `:any`', { ...everything, scope: 'verify:write' }, 403, 'forbidden_user'],
+  ])('not %s, and nothing is written', async (_, authorizer, status, code) => {
+    const { answer, calls } = await postAs(authorizer)
+    expect(answer).toMatchObject({ status, body: { status, code } })
+    expect(calls).toEqual([])
+  })
+
+  it('nobody, and who may not, is told nothing of what is wrong with the body', async () => {
+    expect((await postAs(undefined, [])).answer.body).toMatchObject({ code: 'unauthorized' })
+    expect((await postAs(makeEndUser('user-1', ''), [])).answer.body).toMatchObject({ code: 'missing_scope' })
   })
 })

@@ -3,9 +3,10 @@ import type { APIGatewayProxyEvent } from 'aws-lambda'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHandler, type ReadDependencies } from '../../functions/read/handler.ts'
+import { scopes } from '../../shared/access.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import type { Heartbeat } from '../../shared/heartbeats.ts'
-import { addressTypes, userIdSchema } from '../../shared/model.ts'
+import { addressTypes, userIdSchema, type Verification } from '../../shared/model.ts'
 import {
   call,
   createMemoryLog,
@@ -60,7 +61,7 @@ function setUp(overrides: Partial<ReadDependencies> = {}) {
         : null,
       multiValueQueryStringParameters: query ?? null,
     })
-  const getHealth = () => get({ resource: '/health' })
+  const getHealth = () => get({ resource: '/health/checks' })
   return { asked, log, get, getVerification, getWallet, getHealth }
 }
 
@@ -406,7 +407,7 @@ describe('GET /addresses/{address}', () => {
   })
 })
 
-describe('GET /health', () => {
+describe('GET /health/checks', () => {
   const seen = (part: Heartbeat['part'], status: Heartbeat['status'], minutesAgo: number): Heartbeat => ({
     part,
     status,
@@ -459,6 +460,90 @@ describe('GET /health', () => {
     })
     expect(answer.text).not.toContain('ECONN')
     expect(log.lines[0]).toMatchObject({ level: 'error', fields: { part: 'database', error } })
+  })
+})
+
+describe('GET /health', () => {
+  const nobody = makeRequestContext(undefined)
+  const getHealth = (overrides: Partial<ReadDependencies> = {}) =>
+    setUp(overrides).get({ resource: '/health', requestContext: nobody })
+
+  it('tells everyone that all is well, and nothing more', async () => {
+    const answer = await getHealth()
+    expect(answer).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } })
+    expect(answer.body).toEqual({ status: 'ok' })
+  })
+
+  it('503 when a part fails, without its name', async () => {
+    const answer = await getHealth({ findHeartbeats: async () => [{ part: 'vault', status: 'failing', seenAt: noon }] })
+    expect(answer.status).toBe(503)
+    expect(answer.body).toEqual({ status: 'failing' })
+  })
+})
+
+describe('what belongs to others', () => {
+  const asUser = (sub: string, scope?: string) => makeRequestContext(makeEndUser(sub, scope))
+
+  it('a verification: the same 404 as one that does not exist, after the same question', async () => {
+    const asked: string[] = []
+    const find = (found: Verification | undefined) =>
+      setUp({
+        findVerification: async (id) => {
+          asked.push(id)
+          return found
+        },
+      }).get({
+        resource: '/verify/{verification_id}',
+        pathParameters: { verification_id: verificationId },
+        requestContext: asUser('user-2'),
+      })
+    const [others, absent] = [await find(makeVerification()), await find(undefined)]
+    expect(others).toEqual(absent)
+    expect(others).toMatchObject(problem(404, 'verification_not_found'))
+    expect(asked).toEqual([verificationId, verificationId])
+  })
+
+  it.each([null, { network: 'ethereum' }, { network: 'bitcoin', address_type: 'p2tr' }])(
+    'wallets, by the query %j: the same 404 as of a user who has none, and nobody is asked',
+    async (queryStringParameters) => {
+      const get = (sub: string, overrides: Partial<ReadDependencies>) => {
+        const world = setUp(overrides)
+        return world
+          .get({
+            resource: '/wallet/{user_id}',
+            pathParameters: { user_id: 'user-1' },
+            queryStringParameters,
+            requestContext: asUser(sub),
+          })
+          .then((answer) => ({ answer, asked: world.asked }))
+      }
+      const others = await get('user-2', {
+        findWallet: async () => makeWallet(),
+        findWallets: async () => [makeWallet()],
+      })
+      const absent = await get('user-2', {})
+      const own = await get('user-1', {})
+      expect(others.answer).toEqual(absent.answer)
+      expect(others.answer).toEqual(own.answer)
+      expect(others.answer).toMatchObject(problem(404, 'wallet_not_found'))
+      expect([others.asked, absent.asked, own.asked.length]).toEqual([[], [], 1])
+    },
+  )
+
+  it.each([
+    ['/verify/{verification_id}', 'verify:read'],
+    ['/wallet/{user_id}', 'wallet:read'],
+    ['/health/checks', 'ops:read'],
+  ])('%s without %s: 403 before anything is looked at', async (resource, scope) => {
+    const { asked, get } = setUp()
+    const others = scopes.filter((each) => each !== scope).flatMap((each) => [each, `${each}:any`])
+    const answer = await get({
+      resource,
+      pathParameters: { verification_id: '%zz', user_id: '%zz' },
+      requestContext: asUser('user-1', others.join(' ')),
+    })
+    expect(answer).toMatchObject(problem(403, 'missing_scope'))
+    expect(asked).toEqual([])
   })
 })
 

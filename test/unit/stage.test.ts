@@ -167,3 +167,15 @@ describe('the stage table', () => {
     expect(findStage('local', readSettings({})).architecture).toBe(process.arch === 'arm64' ? 'arm64' : 'x86_64')
   })
 })
+
+describe('tokens', () => {
+  test('of the local stack are those of its own issuer, for its own audience', () => {
+    const { tokens } = findStage('local', readSettings({ TOKEN_ISSUER: 'http://127.0.0.1:1234' }))
+    expect(tokens).toEqual({ issuer: 'http://127.0.0.1:1234', algorithm: 'ES256', audiences: ['verified-wallets'] })
+  })
+
+  test.each(['http://localhost:1', 'http://127.0.0.1', 'http://127.0.0.1:1/x', 'https://issuer.example', 'x'])(
+    'of %s are none of the local stack',
+    (issuer) => expect(refusal({ TOKEN_ISSUER: issuer })).toBe('TOKEN_ISSUER: expected http://127.0.0.1:PORT'),
+  )
+})
