@@ -2,6 +2,7 @@
 // the route. What the gateway refuses before a handler is told by the template: no route is open but those that say so.
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda'
 import { describe, expect, test } from 'vitest'
+import { createHandler as createDocs } from '../../functions/docs/handler.ts'
 import { createHandler as createIntake } from '../../functions/intake/handler.ts'
 import { createHandler as createRead } from '../../functions/read/handler.ts'
 import { clockSkewSeconds } from '../../shared/access.ts'
@@ -14,6 +15,7 @@ import {
   type Subject,
   scopesOf,
 } from '../support/access-table.ts'
+import { documentedRoutes } from '../support/contract.ts'
 import {
   call,
   createMemoryLog,
@@ -65,6 +67,7 @@ const absent: Subject = {
 const ports = { log: createMemoryLog(), now: () => noon, newId: () => 'request-1' }
 type Handler = (event: HttpRequest, context: Context) => Promise<APIGatewayProxyResult>
 const handlers: Record<AccessRow['target'], Handler> = {
+  Docs: createDocs({ ...ports, contract: '{}', page: { html: '<p></p>', policy: '' } }),
   Intake: createIntake({
     ...unlimited,
     ...ports,
@@ -113,8 +116,16 @@ describe('the authorisation table', () => {
     expect(routesOfTemplate().toSorted(byRoute)).toEqual(rows.toSorted(byRoute))
   })
 
-  test('opens nothing but health', () => {
-    expect(accessTable.filter(({ scope }) => scope === undefined).map(({ route }) => route)).toEqual(['GET /health'])
+  test('opens nothing but health and the contract', () => {
+    expect(accessTable.filter(({ scope }) => scope === undefined).map(({ route }) => route)).toEqual([
+      ...['GET /health', 'GET /openapi.json', 'GET /api/docs'],
+    ])
+  })
+
+  test('is that of the contract: the same routes, and of each the same scope', () => {
+    const rows = accessTable.map(({ route, scope }) => [route, scope])
+    const documented = documentedRoutes.map(({ route, scope }) => [route, scope?.replace(/:any$/, '')])
+    expect(documented.toSorted()).toEqual(rows.toSorted())
   })
 
   test.each(accessTable.flatMap((row) => callers.map((kind) => ({ route: row.route, kind, row }))))(

@@ -40,6 +40,7 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
   },
   // Nothing at all: whoever parses strangers' tokens holds nothing that is worth taking.
   Authorize: {},
+  Docs: {},
   Migrate: {
     ReadAdminSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseAdminSecret.Id>'] },
     ReadRoleSecrets: {
@@ -190,8 +191,10 @@ test('who may invoke a function: the API its routes and the authorizer, the sche
   expect(permissions.toSorted((a, b) => (a.source < b.source ? -1 : 1))).toEqual([
     { function: '<Announce.Arn>', principal: 'events.amazonaws.com', source: '#' },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/addresses/*` },
+    { function: '<Docs.Arn>', ...api, source: `${arn}/GET/api/docs` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/health` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/health/checks` },
+    { function: '<Docs.Arn>', ...api, source: `${arn}/GET/openapi.json` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/verify/*` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/wallet/*` },
     { function: '<Intake.Arn>', ...api, source: `${arn}/POST/verify` },

@@ -3,6 +3,7 @@ import { Template as Assertions } from 'aws-cdk-lib/assertions'
 import { describe, expect, test } from 'vitest'
 import { announceEnvironment } from '../../functions/announce/environment.ts'
 import { authorizeEnvironment } from '../../functions/authorize/environment.ts'
+import { docsEnvironment } from '../../functions/docs/environment.ts'
 import { inspectEnvironment } from '../../functions/inspect/environment.ts'
 import { intakeEnvironment } from '../../functions/intake/environment.ts'
 import { leaseSeconds } from '../../functions/intake/idempotency.ts'
@@ -32,7 +33,10 @@ function functionOf(name: string): Resource {
 }
 
 function environmentOf(name: string): Record<string, string> {
-  const { Variables } = functionOf(name).Properties.Environment as { Variables: Record<string, unknown> }
+  // No variable at all is no environment.
+  const { Variables } = (functionOf(name).Properties.Environment ?? { Variables: {} }) as {
+    Variables: Record<string, unknown>
+  }
   return Object.fromEntries(Object.entries(Variables).map(([key, value]) => [key, write(value, data)]))
 }
 
@@ -104,6 +108,7 @@ const expected = {
     timeout: 10,
     memory: 256,
   },
+  Docs: { schema: docsEnvironment, environment: {}, timeout: 10, memory: 256 },
   Authorize: {
     schema: authorizeEnvironment,
     environment: { TOKENS: JSON.stringify(stage.tokens) },
@@ -267,8 +272,10 @@ describe('the API', () => {
   test('has these routes and no other', () => {
     expect(routes().toSorted()).toEqual([
       'GET /addresses/{address} AWS_PROXY Read CUSTOM',
+      'GET /api/docs AWS_PROXY Docs NONE',
       'GET /health AWS_PROXY Read NONE',
       'GET /health/checks AWS_PROXY Read CUSTOM',
+      'GET /openapi.json AWS_PROXY Docs NONE',
       'GET /verify/{verification_id} AWS_PROXY Read CUSTOM',
       'GET /wallet/{user_id} AWS_PROXY Read CUSTOM',
       'POST /verify AWS_PROXY Intake CUSTOM',

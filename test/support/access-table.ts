@@ -13,7 +13,7 @@ export type AccessRow = {
   /** As the template has it. */
   readonly route: `${'GET' | 'POST'} /${string}`
   /** The function behind it, by its name in the stack's outputs. */
-  readonly target: 'Intake' | 'Read'
+  readonly target: 'Intake' | 'Read' | 'Docs'
   /** Undefined: public. */
   readonly scope: Scope | undefined
   /** A request about the subject's object. */
@@ -71,6 +71,8 @@ export const accessTable: readonly AccessRow[] = [
     expected: { nobody: 401, owner: 403, other: 403, service: 200, wrongScope: 403, expired: 401 },
   },
   { route: 'GET /health', target: 'Read', scope: undefined, request: () => ({}), expected: open },
+  { route: 'GET /openapi.json', target: 'Docs', scope: undefined, request: () => ({}), expected: open },
+  { route: 'GET /api/docs', target: 'Docs', scope: undefined, request: () => ({}), expected: open },
   {
     route: 'GET /health/checks',
     target: 'Read',

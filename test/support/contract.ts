@@ -22,9 +22,11 @@ export type CheckedAnswer = {
 
 const document: Document = JSON.parse(readFileSync(join(import.meta.dirname, '../../openapi.json'), 'utf8'))
 
-/** Method and path of every documented route, as `GET /wallet/{user_id}`. */
-export const documentedRoutes: readonly string[] = Object.entries(document.paths).flatMap(([path, item]) =>
-  Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+/** Every documented route, as `GET /wallet/{user_id}`, and its scope when it is not public. */
+export const documentedRoutes = Object.entries(document.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, { security }]) => ({
+    ...{ route: `${method.toUpperCase()} ${path}`, scope: security?.[0]?.token?.[0] },
+  })),
 )
 
 const ajv = new Ajv2020({ allErrors: true, strict: false })

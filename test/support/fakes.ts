@@ -128,7 +128,7 @@ export async function call(
   return {
     status: result.statusCode,
     headers: result.headers ?? {},
-    body: JSON.parse(result.body) as Record<string, unknown>,
+    body: String(result.headers?.['content-type']).startsWith('text/') ? {} : JSON.parse(result.body),
     raw: result.body,
     text: JSON.stringify(result),
   }

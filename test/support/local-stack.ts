@@ -1,7 +1,7 @@
 // Starts a local stack as a person would, by its command, and calls it as a client would, over HTTP.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Bearer, issueToken } from '../../local/issuer.ts'
@@ -94,18 +94,8 @@ export function call(
       const chunks: Buffer[] = []
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
       incoming.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8')
-        const status = incoming.statusCode ?? 0
-        let answer: Answer
         try {
-          answer = { status, headers: incoming.headers, body: JSON.parse(text) }
-        } catch (cause) {
-          reject(new Error(`expected JSON from ${path}; got ${status} ${text.slice(0, 200)}`, { cause }))
-          return
-        }
-        try {
-          checkAnswer({ method, path, ...answer })
-          resolve(answer)
+          resolve(readAnswer(method, path, incoming, Buffer.concat(chunks).toString('utf8')))
         } catch (error) {
           reject(error)
         }
@@ -114,6 +104,23 @@ export function call(
     outgoing.on('error', reject)
     outgoing.end(options.body)
   })
+}
+
+/** Of an answer that is no JSON, the body is its `text`. */
+function readAnswer(method: string, path: string, incoming: IncomingMessage, text: string): Answer {
+  const { statusCode: status = 0, headers } = incoming
+  let body: Record<string, unknown>
+  if (String(headers['content-type']).startsWith('text/')) {
+    body = { text }
+  } else {
+    try {
+      body = JSON.parse(text)
+    } catch (cause) {
+      throw new Error(`expected JSON from ${path}; got ${status} ${text.slice(0, 200)}`, { cause })
+    }
+  }
+  checkAnswer({ method, path, status, headers, body: body.text ?? body })
+  return { status, headers, body }
 }
 
 /** `POST /verify`. */
