@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { findBarriers, findChromium, startBrowser, visit } from '../support/browser.ts'
 import { openClient } from '../support/client.ts'
 import { samples } from '../support/fixtures.ts'
-import { fuzz, installFuzzer } from '../support/fuzzer.ts'
+import { fuzz } from '../support/fuzzer.ts'
 import {
   type Api,
   openApi,
@@ -75,11 +75,7 @@ describe('GET /openapi.json and GET /api/docs', () => {
 })
 
 describe('a schema fuzzer over the whole contract', () => {
-  let fuzzer: string
-
-  beforeAll(async () => {
-    fuzzer = await installFuzzer((text) => console.log(text))
-  })
+  const fuzzer = inject('fuzzer')
 
   it('finds nothing without a token', async () => {
     const result = await fuzz(
@@ -87,14 +83,14 @@ describe('a schema fuzzer over the whole contract', () => {
       { url: stack.api_url },
       { examples: 15, phases: ['examples', 'coverage', 'fuzzing'] },
     )
-    expect(result, result.report).toMatchObject({ passed: true })
+    expect(result.passed, result.report).toBe(true)
     expect(result.report).toMatch(/No issues found/)
   })
 
   it('finds nothing with a token that may do everything', async () => {
     const phases = ['examples', 'coverage', 'fuzzing', 'stateful']
     const result = await fuzz(fuzzer, service, { examples: 60, phases })
-    expect(result, result.report).toMatchObject({ passed: true })
+    expect(result.passed, result.report).toBe(true)
     expect(result.report).toMatch(/No issues found/)
   })
 
@@ -107,9 +103,9 @@ describe('a schema fuzzer over the whole contract', () => {
     const file = join(folder, 'openapi-of-another.json')
     writeFileSync(file, JSON.stringify(document))
     const result = await fuzz(fuzzer, service, { examples: 5, phases: ['coverage'], document: file })
-    expect(result, result.report).toMatchObject({ passed: false })
+    expect(result.passed, result.report).toBe(false)
     expect(result.report).toMatch(/"mood" is a required property/)
-    expect(result.report).toMatch(/Undocumented HTTP status code/)
+    expect(result.report).toMatch(/Undocumented status code/)
   })
 })
 

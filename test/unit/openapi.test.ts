@@ -21,7 +21,10 @@ type Operation = {
   operationId: string
   security: { token: string[] }[]
   requestBody?: { content: { 'application/json': { example: unknown; schema: { $ref: string } } } }
-  responses: Record<string, { content?: Record<string, { schema: { $ref?: string }; example?: unknown }> }>
+  responses: Record<
+    string,
+    { content?: Record<string, { schema: { $ref?: string }; example?: unknown }>; 'x-codes'?: string[] }
+  >
 }
 const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
   Object.entries(item ?? {}).map(
@@ -88,6 +91,20 @@ describe('the document', () => {
     ]
     for (const body of bodies) expect(validate(body), JSON.stringify(body)).toBe(bodySchema.safeParse(body).success)
   })
+})
+
+it("the README's table of errors has the codes of the document, and no other but that of no route", () => {
+  const table = readFileSync(join(root, 'README.md'), 'utf8').split('### Errors')[1]?.split('\n#')[0] ?? ''
+  const rows = table.split('\n').flatMap((line) => {
+    const [, status = '', codes = ''] = /^\| (\d{3}) \| ([^|]*)\|/.exec(line) ?? []
+    return [...codes.matchAll(/`(\w+)`/g)].map(([, code]) => `${status} ${code}`)
+  })
+  const documented = operations.flatMap(([, { responses }]) =>
+    Object.entries(responses).flatMap(([status, response]) =>
+      (response['x-codes'] ?? []).map((code) => `${status} ${code}`),
+    ),
+  )
+  expect(rows.toSorted()).toEqual([...new Set([...documented, '404 route_not_found'])].toSorted())
 })
 
 describe('the printer of types', () => {
