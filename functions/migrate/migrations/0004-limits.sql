@@ -45,8 +45,8 @@ alter table verification.verifications
 create index verifications_extended on verification.verifications (verified_at)
   where extended_from is not null and announced_at is null;
 
--- No function's role may write a verified row. The one below can, and nobody can sign in as it: it acts only as the owner
--- of a function that takes no verdict and no document from its caller.
+-- No function's role may insert a verified row, and intake's may make none of another. The role below can, and nobody can
+-- sign in as it: it acts only as the owner of a function that takes no verdict and no document from its caller.
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'verified_extender') then
