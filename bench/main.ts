@@ -5,6 +5,7 @@ const benchmarks = {
   derive: () => import('./derive.ts'),
   batch: () => import('./batch.ts'),
   'cold-start': () => import('./cold-start.ts'),
+  flood: () => import('./flood.ts'),
 }
 
 const name = process.argv[2]?.startsWith('-') ? 'pipeline' : (process.argv[2] ?? 'pipeline')

@@ -1,7 +1,8 @@
 // `npm run --silent validate`: whether each line of standard input is an address of a network. Asks the wallet function's
 // own decoder; decides nothing itself.
-import { validateAddress } from '../functions/wallet/validate-address.ts'
+
 import type { BitcoinNetwork, Network } from '../shared/model.ts'
+import { validateAddress } from '../shared/validate-address.ts'
 import {
   decodeUtf8,
   type Line,

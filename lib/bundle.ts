@@ -13,6 +13,7 @@ export const functionNames = [
   'wallet',
   'announce',
   'read',
+  'docs',
   'migrate',
   'provision',
 ] as const
@@ -68,6 +69,7 @@ export async function bundleFunctions(root: string, output: string): Promise<Bun
   refuseHeavyPackages(metafile)
   await copyInspectFiles(root, join(output, 'inspect'))
   await cp(join(root, 'functions/wallet/secp256k1/secp256k1.wasm'), join(output, 'wallet/secp256k1/secp256k1.wasm'))
+  await copyDocsFiles(root, join(output, 'docs'))
   await cp(join(root, 'functions/migrate/migrations'), join(output, 'migrate/migrations'), { recursive: true })
   return Object.fromEntries(folders) as Record<FunctionName, string>
 }
@@ -89,6 +91,14 @@ async function copyInspectFiles(root: string, folder: string): Promise<void> {
     await cp(join(modules, name), join(folder, 'node_modules', name), { recursive: true, dereference: true })
   }
   await cp(join(modules, '@hyzyla/pdfium/dist/pdfium.wasm'), join(folder, 'pdfium.wasm'))
+}
+
+/** The contract, and the page that shows it. */
+async function copyDocsFiles(root: string, folder: string): Promise<void> {
+  const library = join(root, 'node_modules/swagger-ui-dist')
+  const files = ['openapi.json', 'functions/docs/own.js', 'functions/docs/own.css'].map((name) => join(root, name))
+  for (const name of ['swagger-ui-bundle.js', 'swagger-ui.css']) files.push(join(library, name))
+  for (const file of files) await cp(file, join(folder, basename(file)))
 }
 
 /** A package and all that it depends on and is installed: of the optional ones, those of this machine's platform. */

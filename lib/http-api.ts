@@ -11,7 +11,7 @@ import {
 import { Construct } from 'constructs'
 import { unauthorized } from '../shared/access.ts'
 import type { ServiceFunction } from './service-function.ts'
-import type { Stage } from './stage.ts'
+import type { GatewayLimit, Stage } from './stage.ts'
 
 export interface HttpApiProps {
   readonly stage: Stage
@@ -19,6 +19,7 @@ export interface HttpApiProps {
   readonly authorize: ServiceFunction<Record<string, string>>
   readonly intake: ServiceFunction<Record<string, string>>
   readonly read: ServiceFunction<Record<string, string>>
+  readonly docs: ServiceFunction<Record<string, string>>
 }
 
 /** An answer of API Gateway itself; a 5xx never says why. */
@@ -102,6 +103,11 @@ const gatewayProblems: readonly GatewayProblem[] = [
   { type: ResponseType.DEFAULT_5XX, ...internal },
 ]
 
+const toThrottling = (limit: GatewayLimit) => ({
+  throttlingRateLimit: limit.requestsPerSecond,
+  throttlingBurstLimit: limit.burst,
+})
+
 /** The API and its routes. */
 export class HttpApi extends Construct {
   readonly api: RestApi
@@ -114,7 +120,14 @@ export class HttpApi extends Construct {
       restApiName: `verified-wallets-${stage.name}`,
       description: 'Documents in, wallets out',
       endpointTypes: [EndpointType.REGIONAL],
-      deployOptions: { stageName: stage.name },
+      deployOptions: {
+        stageName: stage.name,
+        ...toThrottling(stage.gatewayLimits.others),
+        methodOptions: {
+          '/verify/POST': toThrottling(stage.gatewayLimits.post),
+          '/wallet/{user_id}/POST': toThrottling(stage.gatewayLimits.post),
+        },
+      },
       cloudWatchRole: false,
     })
 
@@ -155,12 +168,18 @@ export class HttpApi extends Construct {
     // Without the permission for the console's test button: only the deployed stage may invoke.
     const intake = new LambdaIntegration(props.intake.function, { allowTestInvoke: false })
     const read = new LambdaIntegration(props.read.function, { allowTestInvoke: false })
+    const docs = new LambdaIntegration(props.docs.function, { allowTestInvoke: false })
     const verify = this.api.root.addResource('verify')
     verify.addMethod('POST', intake, guarded)
     verify.addResource('{verification_id}').addMethod('GET', read, guarded)
-    this.api.root.addResource('wallet').addResource('{user_id}').addMethod('GET', read, guarded)
+    const wallet = this.api.root.addResource('wallet').addResource('{user_id}')
+    wallet.addMethod('GET', read, guarded)
+    wallet.addMethod('POST', intake, guarded)
+    this.api.root.addResource('addresses').addResource('{address}').addMethod('GET', read, guarded)
     const health = this.api.root.addResource('health')
     health.addMethod('GET', read, open)
     health.addResource('checks').addMethod('GET', read, guarded)
+    this.api.root.addResource('openapi.json').addMethod('GET', docs, open)
+    this.api.root.addResource('api').addResource('docs').addMethod('GET', docs, open)
   }
 }

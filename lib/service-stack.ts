@@ -7,6 +7,7 @@ import { Trigger } from 'aws-cdk-lib/triggers'
 import type { Construct } from 'constructs'
 import type { AnnounceEnvironment } from '../functions/announce/environment.ts'
 import type { AuthorizeEnvironment } from '../functions/authorize/environment.ts'
+import type { DocsEnvironment } from '../functions/docs/environment.ts'
 import type { InspectEnvironment } from '../functions/inspect/environment.ts'
 import type { IntakeEnvironment } from '../functions/intake/environment.ts'
 import type { MigrateEnvironment } from '../functions/migrate/environment.ts'
@@ -50,16 +51,43 @@ export class ServiceStack extends Stack {
       timeout: Duration.minutes(5),
     })
 
+    const announceIdentity = new FunctionIdentity(this, 'AnnounceIdentity')
+    const announce = new ServiceFunction<AnnounceEnvironment>(this, 'Announce', {
+      stage,
+      identity: announceIdentity,
+      bundle: bundles.announce,
+      description: 'Publishes what is committed and not yet announced',
+      environment: {
+        ...database.grantConnect(announceIdentity, 'announce'),
+        ...events.grantPublishUserVerified(announceIdentity),
+        ...events.grantPublishWalletCreated(announceIdentity),
+        ...vault.grantDescribe(announceIdentity),
+      },
+      memorySize: 256,
+      // Below the schedule's minute, so that sweeps do not pile up behind a Kafka that is away.
+      timeout: Duration.seconds(50),
+    })
+    // A nudge or a tick that fails is not worth a retry: the next tick does the same.
+    announce.function.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) })
+    new Rule(this, 'AnnounceSchedule', {
+      description: 'Sweeps what a crash left unannounced',
+      schedule: Schedule.rate(Duration.minutes(1)),
+      targets: [new LambdaFunction(announce.function, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
+    })
+
     const intakeIdentity = new FunctionIdentity(this, 'IntakeIdentity')
     const intake = new ServiceFunction<IntakeEnvironment>(this, 'Intake', {
       stage,
       identity: intakeIdentity,
       bundle: bundles.intake,
-      description: 'Takes a document: row first, then object',
+      description: 'Takes a document, row first, then object; and who is verified for a further wallet',
       environment: {
         ...database.grantConnect(intakeIdentity, 'intake'),
         ...documents.grantPut(intakeIdentity),
         MAX_DOCUMENT_SIZE_MB: String(stage.maxDocumentSizeMb),
+        POST_LIMIT_CAPACITY: String(stage.postLimit.capacity),
+        POST_LIMIT_REFILL_PER_SECOND: String(stage.postLimit.refillPerSecond),
+        ANNOUNCE_FUNCTION: announce.grantInvoke(intakeIdentity),
       },
       // Holds a body of 6 MB as JSON, as text and as bytes at once.
       memorySize: 512,
@@ -103,30 +131,6 @@ export class ServiceStack extends Stack {
       reportBatchItemFailures: true,
     })
 
-    const announceIdentity = new FunctionIdentity(this, 'AnnounceIdentity')
-    const announce = new ServiceFunction<AnnounceEnvironment>(this, 'Announce', {
-      stage,
-      identity: announceIdentity,
-      bundle: bundles.announce,
-      description: 'Publishes what is committed and not yet announced',
-      environment: {
-        ...database.grantConnect(announceIdentity, 'announce'),
-        ...events.grantPublishUserVerified(announceIdentity),
-        ...events.grantPublishWalletCreated(announceIdentity),
-        ...vault.grantDescribe(announceIdentity),
-      },
-      memorySize: 256,
-      // Below the schedule's minute, so that sweeps do not pile up behind a Kafka that is away.
-      timeout: Duration.seconds(50),
-    })
-    // A nudge or a tick that fails is not worth a retry: the next tick does the same.
-    announce.function.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) })
-    new Rule(this, 'AnnounceSchedule', {
-      description: 'Sweeps what a crash left unannounced',
-      schedule: Schedule.rate(Duration.minutes(1)),
-      targets: [new LambdaFunction(announce.function, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
-    })
-
     const walletIdentity = new FunctionIdentity(this, 'WalletIdentity', { role: vault.walletRole })
     const wallet = new ServiceFunction<WalletEnvironment>(this, 'Wallet', {
       stage,
@@ -157,6 +161,16 @@ export class ServiceStack extends Stack {
       timeout: Duration.seconds(10),
     })
 
+    const docs = new ServiceFunction<DocsEnvironment>(this, 'Docs', {
+      stage,
+      identity: new FunctionIdentity(this, 'DocsIdentity'),
+      bundle: bundles.docs,
+      description: 'Serves the contract and its page: no database, no secret',
+      environment: {},
+      memorySize: 256,
+      timeout: Duration.seconds(10),
+    })
+
     this.migrateBefore(migrate, [intake, verification, wallet, announce, read])
 
     const authorize = new ServiceFunction<AuthorizeEnvironment>(this, 'Authorize', {
@@ -170,7 +184,7 @@ export class ServiceStack extends Stack {
       timeout: Duration.seconds(10),
     })
 
-    const http = new HttpApi(this, 'Http', { stage, authorize, intake, read })
+    const http = new HttpApi(this, 'Http', { stage, authorize, intake, read, docs })
 
     const alarms = new Alarms(this, 'Alarms', { stage })
 
@@ -186,6 +200,7 @@ export class ServiceStack extends Stack {
       Wallet: wallet,
       Announce: announce,
       Read: read,
+      Docs: docs,
       Authorize: authorize,
       Migrate: migrate,
     }

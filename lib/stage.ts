@@ -2,6 +2,7 @@
 // Constructs read it; nothing else decides by a stage's name.
 import { z } from 'zod'
 import type { TokenSettings } from '../functions/authorize/environment.ts'
+import type { PostLimit } from '../functions/intake/rate-limit.ts'
 import type { BitcoinNetwork } from '../shared/model.ts'
 
 /** A number of seconds from 0 to 900, the longest delivery delay that SQS knows (SendMessage, DelaySeconds). */
@@ -26,6 +27,17 @@ const positiveInteger = (maximum: number) =>
     return z.NEVER
   })
 
+const positiveNumber = (maximum: number) =>
+  z.string().transform((text, context) => {
+    const value = /^\d+(\.\d{1,3})?$/.test(text.trim()) ? Number(text) : Number.NaN
+    if (value > 0 && value <= maximum) return value
+    context.addIssue({
+      code: 'custom',
+      message: `expected a number above 0, at most ${maximum}, with up to 3 decimals; got "${text}"`,
+    })
+    return z.NEVER
+  })
+
 const settingsSchema = z.object({
   MAX_DOCUMENT_SIZE_MB: positiveInteger(1024).prefault('10'),
   VERIFICATION_DELAY_SECONDS: delaySeconds.prefault('3'),
@@ -34,6 +46,8 @@ const settingsSchema = z.object({
     .string()
     .regex(/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, 'expected host:port, several separated by commas')
     .prefault('127.0.0.1:19092'),
+  POST_LIMIT_CAPACITY: positiveInteger(1_000_000).prefault('5000'),
+  POST_LIMIT_REFILL_PER_SECOND: positiveNumber(100_000).prefault('1000'),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'expected a URL that begins with postgresql://')
@@ -53,6 +67,7 @@ export type Settings = {
   readonly maxConcurrentGenerations: number
   readonly kafkaBootstrapServers: readonly string[]
   readonly databaseUrl: string
+  readonly postLimit: PostLimit
   /** Where the issuer of the local stack's tokens answers: `npm start` sets it. */
   readonly tokenIssuer: string
 }
@@ -85,9 +100,16 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     maxConcurrentGenerations: parsed.data.MAX_CONCURRENT_GENERATIONS,
     kafkaBootstrapServers: parsed.data.KAFKA_BOOTSTRAP_SERVERS.split(','),
     databaseUrl: parsed.data.DATABASE_URL,
+    postLimit: {
+      capacity: parsed.data.POST_LIMIT_CAPACITY,
+      refillPerSecond: parsed.data.POST_LIMIT_REFILL_PER_SECOND,
+    },
     tokenIssuer: parsed.data.TOKEN_ISSUER,
   }
 }
+
+/** API Gateway's own token bucket, of each method. */
+export type GatewayLimit = { readonly requestsPerSecond: number; readonly burst: number }
 
 /** One Kafka topic, as it is created on MSK and locally. */
 export type Topic = {
@@ -143,6 +165,10 @@ export type Stage = {
     readonly walletCreated: Topic
   }
   readonly walletTrigger: WalletTrigger
+  /** How often one caller may POST: a token bucket of each caller's own. */
+  readonly postLimit: PostLimit
+  /** How often a method may be called by all callers together; the gateway answers 429 above that. */
+  readonly gatewayLimits: { readonly post: GatewayLimit; readonly others: GatewayLimit }
   /** Whose access tokens are let in. Undefined: nobody's; the API then answers 401 to all but its public routes. */
   readonly tokens: TokenSettings | UserPoolTokens | undefined
   readonly maxDocumentSizeMb: number
@@ -206,6 +232,12 @@ function localStage(settings: Settings): Stage {
       bisectBatchOnFunctionError: true,
       maximumConcurrency: Math.min(settings.maxConcurrentGenerations, userVerified.partitions),
       onFailureTopic: 'user.verified.dead-letter',
+    },
+    postLimit: settings.postLimit,
+    // What AWS gives an account: no test and no bench meets it.
+    gatewayLimits: {
+      post: { requestsPerSecond: 10_000, burst: 5000 },
+      others: { requestsPerSecond: 10_000, burst: 5000 },
     },
     tokens: { issuer: settings.tokenIssuer, algorithm: 'ES256', audiences: [localAudience] },
     maxDocumentSizeMb: settings.maxDocumentSizeMb,

@@ -70,6 +70,8 @@ export async function synthesise(options: DeployOptions, settings: Settings): Pr
       VERIFICATION_DELAY_SECONDS: String(settings.verificationDelaySeconds),
       MAX_CONCURRENT_GENERATIONS: String(settings.maxConcurrentGenerations),
       KAFKA_BOOTSTRAP_SERVERS: settings.kafkaBootstrapServers.join(','),
+      POST_LIMIT_CAPACITY: String(settings.postLimit.capacity),
+      POST_LIMIT_REFILL_PER_SECOND: String(settings.postLimit.refillPerSecond),
       DATABASE_URL: database.href,
       TOKEN_ISSUER: settings.tokenIssuer,
     },

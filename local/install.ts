@@ -1,5 +1,5 @@
-// Installs what npm cannot bring: the AWS emulator in a Python environment of its own, and Kafka's jars by Maven. Both
-// are pinned, and go to `.local/` in folders named by the hash of their pins: a renewed pin never pulls one away that runs.
+// Installs what npm cannot bring: Python programs, each in an environment of its own, and Kafka's jars by Maven. All are
+// pinned, and go to `.local/` in folders named by the hash of their pins: a renewed pin never pulls one away that runs.
 import { createHash } from 'node:crypto'
 import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,17 +16,28 @@ export type InstallOptions = { readonly say: (text: string) => void; readonly si
 
 /** Installs the emulator unless it is there. Safe in several processes at once. Resolves to its Python interpreter. */
 export async function installEmulator(options: InstallOptions): Promise<string> {
-  const pins = await readFile(requirementsFile)
-  const folder = join(installFolder, `emulator-${hash(pins)}`)
+  const what = { name: 'emulator', describe: 'the AWS emulator (Python packages, about 100 MB)', requirementsFile }
+  return await installPython(what, options)
+}
+
+/**
+ * Makes a Python environment with what a requirements file pins, unless it is there. Safe in several processes at once.
+ * Resolves to its interpreter.
+ */
+export async function installPython(
+  what: { readonly name: string; readonly describe: string; readonly requirementsFile: string },
+  options: InstallOptions,
+): Promise<string> {
+  const folder = join(installFolder, `${what.name}-${hash(await readFile(what.requirementsFile))}`)
   const python = join(folder, 'bin', 'python')
   // The interpreter is a link to the system's, which may be gone by now.
   const isInstalled = async () => (await exists(join(folder, 'installed'))) && (await exists(python))
-  await installOnce('emulator', isInstalled, options, async (run) => {
-    options.say('installing the AWS emulator (Python packages, about 100 MB)')
+  await installOnce(what.name, isInstalled, options, async (run) => {
+    options.say(`installing ${what.describe}`)
     // An environment holds its own path, so that it cannot be made elsewhere and moved: the marker comes last instead.
     await rm(folder, { recursive: true, force: true })
     await run('python3', ['-m', 'venv', folder], () => undefined)
-    const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '-r', requirementsFile]
+    const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '-r', what.requirementsFile]
     await run(python, pip, (line) => /^\s*(Downloading) (\S+)/.exec(line)?.slice(1).join(' '))
     await writeFile(join(folder, 'installed'), '')
   })

@@ -68,6 +68,16 @@ export function requireScope(caller: Caller, scope: Scope): void {
 export const reachesAnyUser = (caller: Caller, scope: Scope): boolean => caller.scopes.has(`${scope}:any`)
 
 /**
+ * Makes sure that a caller may do this for every user.
+ *
+ * @throws {RequestError} 403 when the token has not `{scope}:any`
+ */
+export function requireAnyUser(caller: Caller, scope: Scope): void {
+  if (reachesAnyUser(caller, scope)) return
+  throw new RequestError(403, 'missing_scope', `expected a token with the scope ${scope}:any; got one without it`)
+}
+
+/**
  * Whether a caller may do this for that user. Ids are compared code unit by code unit: nothing is normalised.
  *
  * A client that acts for itself has itself as subject (RFC 9068, 2.2): it is no user, though one may have its name.

@@ -9,16 +9,25 @@ export function describeGot(text: string): string {
   return /^[\w.-]{1,32}$/.test(text) ? `"${text}"` : `${text.length} characters`
 }
 
-/** The caller's fault: sending the same again cannot succeed. Becomes the 4xx that it names. */
+/** The caller's fault: sending the same again cannot succeed, at once at least. Becomes the 4xx that it names. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
   readonly retriable = false
   readonly status: number
   readonly code: string
   readonly issues: readonly Issue[] | undefined
+  /** When the same may succeed although it is the caller's fault now: too many requests, or one that is still running. */
+  readonly retryAfterSeconds: number | undefined
 
-  constructor(status: number, code: string, detail: string, issues?: readonly Issue[]) {
+  constructor(
+    status: number,
+    code: string,
+    detail: string,
+    issues?: readonly Issue[],
+    options: { readonly retryAfterSeconds?: number } = {},
+  ) {
     super(detail)
+    this.retryAfterSeconds = options.retryAfterSeconds
     this.status = status
     this.code = code
     this.issues = issues

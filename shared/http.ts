@@ -5,8 +5,8 @@ import { RequestError, UnavailableError } from './errors.ts'
 import type { Log } from './log.ts'
 import { isRequestId } from './model.ts'
 
-/** An API Gateway event whose request id is settled. */
-export type HttpRequest = APIGatewayProxyEvent & { requestId: string }
+/** An API Gateway event whose request id is settled. `answerHeaders` go with its answer, whatever that will be. */
+export type HttpRequest = APIGatewayProxyEvent & { requestId: string; answerHeaders?: Readonly<Record<string, string>> }
 
 const retryAfterSeconds = 5
 
@@ -15,14 +15,17 @@ export function answer(status: number, body: unknown, headers: Record<string, st
   return { statusCode: status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
 }
 
-const titles: Readonly<Record<number, string>> = {
+/** The name of each status that we answer errors with. */
+export const titles: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
+  409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   422: 'Unprocessable Content',
+  429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 }
@@ -44,8 +47,11 @@ export function toProblem(error: unknown, requestId: string): APIGatewayProxyRes
       { 'content-type': 'application/problem+json', ...headers },
     )
   if (error instanceof RequestError) {
-    // RFC 6750, 3. API Gateway passes it on under another name, `x-amzn-remapped-www-authenticate`.
-    const headers = error.status === 401 ? { 'www-authenticate': 'Bearer' } : {}
+    const headers = {
+      // RFC 6750, 3. API Gateway passes it on under another name, `x-amzn-remapped-www-authenticate`.
+      ...(error.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      ...(error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }),
+    }
     return problem(error.status, error.code, error.message, error.issues ? { issues: error.issues } : {}, headers)
   }
   if (error instanceof UnavailableError) {
@@ -53,6 +59,15 @@ export function toProblem(error: unknown, requestId: string): APIGatewayProxyRes
     return problem(503, 'unavailable', detail, {}, { 'retry-after': String(retryAfterSeconds) })
   }
   return problem(500, 'internal', 'The request failed on our side. Quote the request_id when you report it.')
+}
+
+/** All values of a header, by its name in lower case. */
+export function findHeaders(event: APIGatewayProxyEvent, name: string): readonly string[] {
+  const named = Object.entries(event.multiValueHeaders ?? {}).filter(([key]) => key.toLowerCase() === name)
+  const values = named.flatMap(([, list]) => list ?? [])
+  if (values.length > 0) return values
+  const single = findHeader(event, name)
+  return single === undefined ? [] : [single]
 }
 
 function findHeader(event: APIGatewayProxyEvent, name: string): string | undefined {
@@ -73,6 +88,7 @@ export function httpEdge(ports: { log: Log; now: () => number; newId: () => stri
     const milliseconds = ports.now() - (started.get(event) ?? ports.now())
     response.headers = {
       ...response.headers,
+      ...event.answerHeaders,
       'x-request-id': event.requestId,
       'x-process-time': (milliseconds / 1000).toFixed(6),
     }

@@ -17,6 +17,12 @@ export type AddressType = (typeof addressTypes)[Network][number]
 export const bitcoinNetworks = ['mainnet', 'testnet'] as const
 export type BitcoinNetwork = (typeof bitcoinNetworks)[number]
 
+/** As a request writes it; which of them the network has is asked with `isAddressTypeOf`. */
+export const addressTypeSchema = z.string().meta({
+  description: "Absent: the network's first. A type is never paired with another network",
+  enum: Object.values(addressTypes).flat(),
+})
+
 /** Whether that address type exists on that network: a type is never paired with another network. */
 export function isAddressTypeOf(network: Network, type: string): type is AddressType {
   return (addressTypes[network] as readonly string[]).includes(type)
@@ -31,6 +37,7 @@ export const networkSchema = z
       error: ({ input }) => `expected one of ${networks.join(', ')}; got ${describeGot(String(input))}`,
     }),
   )
+  .meta({ description: 'Its name, in any case', enum: [...networks], examples: ['ethereum'] })
 
 const longestUserId = 255
 
@@ -38,16 +45,25 @@ const longestUserId = 255
  * A user's id as the client knows it: 1 to 255 code points, no control characters, no lone surrogates.
  * Not normalised: two Unicode forms of one letter are two users.
  */
-export const userIdSchema = z.string().superRefine((text, context) => {
-  const refuse = (message: string) => context.addIssue({ code: 'custom', message })
-  if (text.length === 0) return refuse('expected 1 to 255 characters; got none')
-  if (!text.isWellFormed()) return refuse('expected well-formed Unicode; got a lone surrogate')
-  // Counted by code points, which iteration walks; a list of them would be large when the text is.
-  let length = 0
-  for (const _ of text) length += 1
-  if (length > longestUserId) return refuse(`expected 1 to 255 characters; got ${length}`)
-  if (/\p{Cc}/u.test(text)) return refuse('expected no control characters; got at least one')
-})
+export const userIdSchema = z
+  .string()
+  .superRefine((text, context) => {
+    const refuse = (message: string) => context.addIssue({ code: 'custom', message })
+    if (text.length === 0) return refuse('expected 1 to 255 characters; got none')
+    if (!text.isWellFormed()) return refuse('expected well-formed Unicode; got a lone surrogate')
+    // Counted by code points, which iteration walks; a list of them would be large when the text is.
+    let length = 0
+    for (const _ of text) length += 1
+    if (length > longestUserId) return refuse(`expected 1 to 255 characters; got ${length}`)
+    if (/\p{Cc}/u.test(text)) return refuse('expected no control characters; got at least one')
+  })
+  .meta({
+    description: 'Whose it is, in your words: 1 to 255 code points without control characters, compared byte by byte',
+    minLength: 1,
+    maxLength: longestUserId,
+    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
+    examples: ['alice'],
+  })
 
 /** Whether a request id may be copied into a log, a row and a Kafka header. */
 export function isRequestId(text: string): boolean {

@@ -59,6 +59,23 @@ export async function registerUpload(sql: Sql, upload: Upload): Promise<Verifica
   return existing
 }
 
+/** What is asked for a person who is verified already, and the id that a new row would get. */
+export type Extension = Omit<Upload, 'documentSha256'>
+
+/**
+ * The verification of a person for one more network and address type: the one that there is, else a new one, verified by
+ * the document that passed for another. Undefined when the person never passed for any.
+ *
+ * The server's own function decides: whoever may call it can make no other verified row.
+ */
+export async function extendVerified(sql: Sql, extension: Extension): Promise<Verification | undefined> {
+  const [row] = await sql<Row[]>`
+    select ${columns(sql)} from verification.extend_verified(
+      ${extension.id}, ${extension.userId}, ${extension.network}, ${extension.addressType}, ${extension.requestId},
+      ${extension.now})`
+  return row
+}
+
 /** The row of that id, or undefined. */
 export async function findVerification(sql: Sql, id: string): Promise<Verification | undefined> {
   const [row] = await sql<Row[]>`select ${columns(sql)} from verification.verifications where id = ${id}`
@@ -113,7 +130,10 @@ export async function markVerificationsAnnounced(sql: Sql, ids: readonly string[
 /** A verified row that nobody announced; its time is set. */
 export type UnannouncedVerification = Verification & { readonly verifiedAt: Date }
 
-/** Verified rows that were not announced though verified before that time; oldest first. Locked, those of others skipped. */
+/**
+ * Verified rows that nobody announced: those that were verified before that time, and those that were extended from another
+ * verification, which no document's verdict announces. Oldest first. Locked, those of others skipped.
+ */
 export async function lockUnannouncedVerifications(
   sql: Sql,
   verifiedBefore: Date,
@@ -121,7 +141,8 @@ export async function lockUnannouncedVerifications(
 ): Promise<readonly UnannouncedVerification[]> {
   return await sql<(Row & { verifiedAt: Date })[]>`
     select ${columns(sql)} from verification.verifications
-    where status = 'verified' and announced_at is null and verified_at < ${verifiedBefore}
+    where status = 'verified' and announced_at is null
+      and (verified_at < ${verifiedBefore} or extended_from is not null)
     order by verified_at
     limit ${limit}
     for update skip locked`

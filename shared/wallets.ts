@@ -28,6 +28,13 @@ export async function findWallet(
   return wallet
 }
 
+/** Whose address that is, in the form in which it was issued; undefined when it was not issued here. */
+export async function findWalletByAddress(sql: Sql, network: Network, address: string): Promise<Wallet | undefined> {
+  const [wallet] = await sql<Wallet[]>`
+    select ${columns(sql)} from wallet.wallets where network = ${network} and address = ${address}`
+  return wallet
+}
+
 /** Issued wallets that were not announced; oldest first. Locked, those of others skipped. */
 export async function lockUnannouncedWallets(sql: Sql, limit: number): Promise<readonly Wallet[]> {
   return await sql<Wallet[]>`

@@ -2,6 +2,7 @@
 import { UnavailableError } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { type AnnouncePorts, type AnnounceResult, announce } from './announce.ts'
+import type { Forgotten } from './forget.ts'
 
 export type AnnounceDependencies = AnnouncePorts & {
   readonly log: Log
@@ -9,10 +10,23 @@ export type AnnounceDependencies = AnnouncePorts & {
   readonly beat: (status: 'ok' | 'failing') => Promise<void>
   /** Asks Kafka for an answer, also when there is nothing to announce. */
   readonly pingKafka: () => Promise<void>
+  /** Deletes what is over of the limits of POST. */
+  readonly forget: () => Promise<Forgotten>
 }
 
 export function createHandler(dependencies: AnnounceDependencies) {
   const { log, beat, pingKafka } = dependencies
+
+  /** Whatever became of the announcements, and without any effect on them: the next minute does it as well. */
+  async function forget(): Promise<void> {
+    try {
+      const { keys, buckets } = await dependencies.forget()
+      if (keys + buckets > 0) log.info('forgot', { keys, buckets })
+    } catch (error) {
+      log.warn('not forgotten: the next sweep tries again', { error })
+    }
+  }
+
   return async (): Promise<AnnounceResult> => {
     try {
       await pingKafka()
@@ -26,6 +40,8 @@ export function createHandler(dependencies: AnnounceDependencies) {
       log.error('not announced: the next sweep tries again', { error })
       if (error instanceof UnavailableError && error.part === 'kafka') await beat('failing')
       throw error
+    } finally {
+      await forget()
     }
   }
 }

@@ -9,6 +9,7 @@ import { openDatabase } from '../../shared/secrets.ts'
 import { holdsRoot } from '../../shared/vault.ts'
 import { runAnnounceTransaction } from './announce-tables.ts'
 import { announceEnvironment } from './environment.ts'
+import { forgetExpired } from './forget.ts'
 import { createHandler } from './handler.ts'
 
 const environment = parseEnvironment(announceEnvironment, process.env)
@@ -29,6 +30,7 @@ export const handler = createHandler({
   transaction: (work) => database.run((sql) => runAnnounceTransaction(sql, work)),
   publish: publisher.publish,
   pingKafka: publisher.ping,
+  forget: () => database.run((sql) => forgetExpired(sql, 10_000)),
   rootExists: async () => {
     const { VersionIdsToStages } = await secrets.send(
       new DescribeSecretCommand({ SecretId: environment.VAULT_SECRET_ARN }),

@@ -6,6 +6,10 @@ export const intakeEnvironment = z.object({
   ...databaseEnvironment,
   DOCUMENT_BUCKET: z.string().min(1),
   MAX_DOCUMENT_SIZE_MB: z.string().regex(/^\d+$/),
+  /** The token bucket of each caller. */
+  POST_LIMIT_CAPACITY: z.string().regex(/^[1-9]\d*$/),
+  POST_LIMIT_REFILL_PER_SECOND: z.string().regex(/^\d+(\.\d+)?$/),
+  ANNOUNCE_FUNCTION: z.string().min(1),
 })
 
 export type IntakeEnvironment = z.input<typeof intakeEnvironment>

@@ -1,5 +1,6 @@
-// Wires the intake function: environment, Postgres, S3.
+// Wires the intake function: environment, Postgres, S3, the announce function.
 import { randomUUID } from 'node:crypto'
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { quickCalls } from '../../shared/aws-clients.ts'
@@ -9,9 +10,10 @@ import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
 import { toDocumentKey } from '../../shared/model.ts'
 import { openDatabase } from '../../shared/secrets.ts'
-import { registerUpload } from '../../shared/verifications.ts'
+import { extendVerified, registerUpload } from '../../shared/verifications.ts'
 import { intakeEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
+import { claimKey, keepAnswer, releaseKey, takeToken } from './limit-tables.ts'
 
 const environment = parseEnvironment(intakeEnvironment, process.env)
 const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
@@ -19,6 +21,8 @@ const database = openDatabase(new SecretsManagerClient(quickCalls), environment,
   deadline: 8000,
 })
 const s3 = new S3Client({ maxAttempts: 2, requestHandler: { connectionTimeout: 2000, requestTimeout: 4000 } })
+const lambda = new LambdaClient(quickCalls)
+const log = createLog('intake')
 const now = () => new Date()
 const beat = createBeat('documents', {
   now,
@@ -29,10 +33,23 @@ const beat = createBeat('documents', {
 const inlineLimit = 4 * 1024 * 1024
 
 export const handler = createHandler({
-  log: createLog('intake'),
+  log,
   now,
   newId: randomUUID,
   maxDocumentBytes: Math.min(Number(environment.MAX_DOCUMENT_SIZE_MB) * 1024 * 1024, inlineLimit),
+  postLimit: {
+    capacity: Number(environment.POST_LIMIT_CAPACITY),
+    refillPerSecond: Number(environment.POST_LIMIT_REFILL_PER_SECOND),
+  },
+  takeToken: (caller, limit) => database.run((sql) => takeToken(sql, caller, limit)),
+  claimKey: (request) => database.run((sql) => claimKey(sql, request)),
+  keepAnswer: (request, given) => database.run((sql) => keepAnswer(sql, request, given)),
+  releaseKey: (request) => database.run((sql) => releaseKey(sql, request)),
+  extendVerified: (extension) => database.run((sql) => extendVerified(sql, extension)),
+  nudgeAnnounce: async () => {
+    const command = new InvokeCommand({ FunctionName: environment.ANNOUNCE_FUNCTION, InvocationType: 'Event' })
+    await lambda.send(command).catch((error: unknown) => log.warn('announce was not nudged', { error }))
+  },
   registerUpload: (upload) => database.run((sql) => registerUpload(sql, upload)),
   putDocument: async (verification, document) => {
     try {

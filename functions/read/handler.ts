@@ -1,8 +1,8 @@
-// The GET routes: what is known of a verification, of a user's wallets, and of the service's health.
+// The GET routes: what is known of a verification, of a user's wallets, of an address, and of the service's health.
 import middy from '@middy/core'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import * as z from 'zod'
-import { type Caller, reachesUser, readCaller, requireScope } from '../../shared/access.ts'
+import { type Caller, reachesUser, readCaller, requireAnyUser, requireScope } from '../../shared/access.ts'
 import { describeGot, RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge, readPathParameter } from '../../shared/http.ts'
 import {
@@ -15,6 +15,8 @@ import {
   type Verification,
   type Wallet,
 } from '../../shared/model.ts'
+import { readAddress } from '../../shared/validate-address.ts'
+import type { AddressBody, VerificationBody, WalletBody } from './answers.ts'
 import { checkHealth, type HealthPorts } from './check-health.ts'
 
 export type ReadDependencies = HealthPorts & {
@@ -22,22 +24,23 @@ export type ReadDependencies = HealthPorts & {
   readonly findVerification: (id: string) => Promise<Verification | undefined>
   readonly findWallets: (userId: string) => Promise<readonly Wallet[]>
   readonly findWallet: (userId: string, network: Network, addressType: AddressType) => Promise<Wallet | undefined>
+  readonly findWalletByAddress: (network: Network, address: string) => Promise<Wallet | undefined>
 }
 
-function toVerificationBody(verification: Verification) {
+function toVerificationBody(verification: Verification): VerificationBody {
   return {
     verification_id: verification.id,
     user_id: verification.userId,
     network: verification.network,
     address_type: verification.addressType,
     status: verification.status,
-    reasons: verification.reasons,
+    reasons: [...verification.reasons],
     created_at: verification.createdAt.toISOString(),
     verified_at: verification.verifiedAt?.toISOString() ?? null,
   }
 }
 
-function toWalletBody(wallet: Wallet) {
+function toWalletBody(wallet: Wallet): WalletBody {
   return {
     user_id: wallet.userId,
     network: wallet.network,
@@ -115,6 +118,31 @@ async function readWallets(
   return answer(200, { user_id: userId, wallets: wallets.map(toWalletBody) })
 }
 
+/** For services only: whose address it is. */
+async function readOwner(
+  dependencies: ReadDependencies,
+  event: HttpRequest,
+  caller: Caller,
+): Promise<APIGatewayProxyResult> {
+  requireAnyUser(caller, 'wallet:read')
+  const read = readAddress(readPathParameter(event, 'address'))
+  if ('reason' in read) {
+    const message = `${read.reason}: ${read.detail}`
+    throw new RequestError(422, 'invalid_field', `address: ${message}`, [{ path: 'address', message }])
+  }
+  const wallet = read.network && (await dependencies.findWalletByAddress(read.network, read.canonical))
+  if (!wallet) throw new RequestError(404, 'address_not_found', 'Address not found')
+  const body: AddressBody = {
+    address: wallet.address,
+    network: wallet.network,
+    address_type: wallet.addressType,
+    user_id: wallet.userId,
+    derivation_path: wallet.derivationPath,
+    created_at: wallet.createdAt.toISOString(),
+  }
+  return answer(200, body)
+}
+
 /** For everyone only whether it is well; what is not, for who operates it. */
 async function readHealth(dependencies: ReadDependencies, caller?: Caller): Promise<APIGatewayProxyResult> {
   if (caller) requireScope(caller, 'ops:read')
@@ -133,6 +161,8 @@ export function createHandler(dependencies: ReadDependencies) {
           return readVerification(dependencies, event, readCaller(event, now()))
         case '/wallet/{user_id}':
           return readWallets(dependencies, event, readCaller(event, now()))
+        case '/addresses/{address}':
+          return readOwner(dependencies, event, readCaller(event, now()))
         case '/health':
           return readHealth(dependencies)
         case '/health/checks':

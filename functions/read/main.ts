@@ -7,7 +7,7 @@ import { findHeartbeats } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
 import { openDatabase } from '../../shared/secrets.ts'
 import { findVerification } from '../../shared/verifications.ts'
-import { findWallet, findWallets } from '../../shared/wallets.ts'
+import { findWallet, findWalletByAddress, findWallets } from '../../shared/wallets.ts'
 import { readEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 
@@ -24,5 +24,6 @@ export const handler = createHandler({
   findVerification: (id) => database.run((sql) => findVerification(sql, id)),
   findWallets: (userId) => database.run((sql) => findWallets(sql, userId)),
   findWallet: (userId, network, addressType) => database.run((sql) => findWallet(sql, userId, network, addressType)),
+  findWalletByAddress: (network, address) => database.run((sql) => findWalletByAddress(sql, network, address)),
   findHeartbeats: () => database.run(findHeartbeats),
 })

@@ -4,6 +4,7 @@ import { IntegrityError } from '../../shared/errors.ts'
 import { commitRoot, deriveSeed } from '../../shared/mnemonic.ts'
 import { type AddressType, addressTypes, type BitcoinNetwork, type Network, networks } from '../../shared/model.ts'
 import { allocateSecret } from '../../shared/secret-bytes.ts'
+import { validateAddress } from '../../shared/validate-address.ts'
 import { findAddressType } from './address-types.ts'
 import {
   deriveChild,
@@ -17,7 +18,6 @@ import {
 } from './bip32.ts'
 import { rederive, rederiveCoinNode } from './cross-check.ts'
 import { deriveAddress, toCompressed } from './secp256k1.ts'
-import { validateAddress } from './validate-address.ts'
 
 /** One derived address, public parts only. */
 export type DerivedAddress = {

@@ -60,8 +60,9 @@ export function describeDoors(context: Context): void {
       const userId = 'doors-owner'
       const api = await open({ user: userId })
       const posted = await postDocument(api, { user_id: userId, network: 'ethereum', document: samples.card })
-      await waitForWallet(api, userId, 'ethereum')
-      return { userId, verificationId: String(posted.body.verification_id) }
+      const { body: wallet } = await waitForWallet(api, userId, 'ethereum')
+      const address = String(wallet.wallet_address)
+      return { userId, verificationId: String(posted.body.verification_id), address }
     })()
     return subject
   }
@@ -97,7 +98,10 @@ export function describeDoors(context: Context): void {
       async (row) => {
         const about = await findSubject()
         const api = await openAs('other', row, about)
-        const absent = { userId: 'doors-nobody', verificationId: '00000000-0000-4000-8000-000000000009' }
+        const absent = {
+          ...{ userId: 'doors-nobody', verificationId: '00000000-0000-4000-8000-000000000009' },
+          address: `0x${'0'.repeat(40)}`,
+        }
         expect(tellApart(await ask(api, row, about))).toEqual(tellApart(await ask(api, row, absent)))
       },
     )

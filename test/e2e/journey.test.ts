@@ -314,6 +314,57 @@ describe('bad input over HTTP', () => {
   })
 })
 
+describe('further wallets, keys and limits', () => {
+  it('POST /wallet: who is verified has a wallet of another type, found by its address in any case', async () => {
+    const path = '/wallet/holder-1'
+    const ask = (body: object) => call(api, path, { method: 'POST', body: JSON.stringify(body) })
+    const asked = await ask({ network: 'bitcoin', address_type: 'p2tr' })
+    expect(asked).toMatchObject({ status: 202, body: { status: 'verified' } })
+    expect(asked.headers.location).toBe(`/verify/${asked.body.verification_id}`)
+    const { body: wallet } = await waitForWallet(api, 'holder-1', 'bitcoin', { addressType: 'p2tr' })
+    expect((await ask({ network: 'bitcoin', address_type: 'p2tr' })).body).toMatchObject({
+      ...{ verification_id: asked.body.verification_id, message: 'Already verified' },
+    })
+    const owner = await call(api, `/addresses/${String(wallet.wallet_address).toUpperCase()}`)
+    expect(owner).toMatchObject({ status: 200, body: { user_id: 'holder-1', address: wallet.wallet_address } })
+    const nobody = await call(api, '/wallet/unheard-of', { method: 'POST', body: '{"network":"tron"}' })
+    expect(nobody).toMatchObject({ status: 404, body: { code: 'user_not_verified' } })
+  })
+
+  it('Idempotency-Key: the answer of then, though the verification went on; 422 for another request', async () => {
+    const document = Buffer.from(makeLetter('keyed')).toString('base64')
+    const post = (network: string) =>
+      call(api, '/verify', {
+        method: 'POST',
+        body: JSON.stringify({ user_id: 'keyed', network, document }),
+        headers: { 'idempotency-key': '"journey-1"' },
+      })
+    const first = await post('tron')
+    expect(first).toMatchObject({ status: 202, body: { status: 'pending' } })
+    await waitForWallet(api, 'keyed', 'tron')
+    const again = await post('tron')
+    expect([again.status, again.body, again.headers.location]).toEqual([202, first.body, first.headers.location])
+    expect(await post('ethereum')).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } })
+  })
+
+  it('a caller whose bucket is empty gets 429; another caller does not', async () => {
+    const hasty = await openApi(stack, state, { service: 'hasty' })
+    const post = (as: typeof api) => call(as, '/wallet/holder-1', { method: 'POST', body: '{"network":"tron"}' })
+    await sql`delete from operations.rate_limits`
+    const first = await post(hasty)
+    expect(first).toMatchObject({ status: 202, headers: { ratelimit: '"post";r=4999;t=1' } })
+    await sql`update operations.rate_limits set full_at = now() + interval '1 hour'`
+    const refused = await post(hasty)
+    expect(refused).toMatchObject({
+      status: 429,
+      headers: { 'content-type': 'application/problem+json', 'ratelimit-policy': '"post";q=5000;w=5' },
+      body: { code: 'rate_limited' },
+    })
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(3000)
+    expect((await post(api)).status).toBe(202)
+  })
+})
+
 describe('events', () => {
   it('are on Kafka once each, keyed by user, with headers', async () => {
     const { Kafka, logLevel } = await import('kafkajs')

@@ -2,6 +2,7 @@
 // the route. What the gateway refuses before a handler is told by the template: no route is open but those that say so.
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda'
 import { describe, expect, test } from 'vitest'
+import { createHandler as createDocs } from '../../functions/docs/handler.ts'
 import { createHandler as createIntake } from '../../functions/intake/handler.ts'
 import { createHandler as createRead } from '../../functions/read/handler.ts'
 import { clockSkewSeconds } from '../../shared/access.ts'
@@ -14,6 +15,7 @@ import {
   type Subject,
   scopesOf,
 } from '../support/access-table.ts'
+import { documentedRoutes } from '../support/contract.ts'
 import {
   call,
   createMemoryLog,
@@ -22,6 +24,7 @@ import {
   makeVerification,
   makeWallet,
   noon,
+  unlimited,
   verificationId,
 } from '../support/fakes.ts'
 import { localStage, resourcesOf, synthesise, write } from './templates.ts'
@@ -54,23 +57,31 @@ function routesOfTemplate() {
 }
 
 const owner = 'user-1'
-const subject: Subject = { userId: owner, verificationId }
-const absent: Subject = { userId: 'nobody', verificationId: '00000000-0000-4000-8000-000000000009' }
+const { address } = makeWallet()
+const subject: Subject = { userId: owner, verificationId, address }
+const absent: Subject = {
+  ...{ userId: 'nobody', verificationId: '00000000-0000-4000-8000-000000000009' },
+  address: `0x${'0'.repeat(40)}`,
+}
 
 const ports = { log: createMemoryLog(), now: () => noon, newId: () => 'request-1' }
 type Handler = (event: HttpRequest, context: Context) => Promise<APIGatewayProxyResult>
 const handlers: Record<AccessRow['target'], Handler> = {
+  Docs: createDocs({ ...ports, contract: '{}', page: { html: '<p></p>', policy: '' } }),
   Intake: createIntake({
+    ...unlimited,
     ...ports,
     maxDocumentBytes: 1000,
     registerUpload: async ({ userId }) => makeVerification({ userId }),
     putDocument: async () => {},
+    extendVerified: async ({ userId }) => makeVerification({ userId, status: 'verified', verifiedAt: noon }),
   }),
   Read: createRead({
     ...ports,
     findVerification: async (id) => (id === verificationId ? makeVerification({ userId: owner }) : undefined),
     findWallets: async (userId) => (userId === owner ? [makeWallet({ userId })] : []),
     findWallet: async (userId) => (userId === owner ? makeWallet({ userId }) : undefined),
+    findWalletByAddress: async (_, text) => (text === address ? makeWallet({ userId: owner }) : undefined),
     findHeartbeats: async () => [],
   }),
 }
@@ -105,8 +116,16 @@ describe('the authorisation table', () => {
     expect(routesOfTemplate().toSorted(byRoute)).toEqual(rows.toSorted(byRoute))
   })
 
-  test('opens nothing but health', () => {
-    expect(accessTable.filter(({ scope }) => scope === undefined).map(({ route }) => route)).toEqual(['GET /health'])
+  test('opens nothing but health and the contract', () => {
+    expect(accessTable.filter(({ scope }) => scope === undefined).map(({ route }) => route)).toEqual([
+      ...['GET /health', 'GET /openapi.json', 'GET /api/docs'],
+    ])
+  })
+
+  test('is that of the contract: the same routes, and of each the same scope', () => {
+    const rows = accessTable.map(({ route, scope }) => [route, scope])
+    const documented = documentedRoutes.map(({ route, scope }) => [route, scope?.replace(/:any$/, '')])
+    expect(documented.toSorted()).toEqual(rows.toSorted())
   })
 
   test.each(accessTable.flatMap((row) => callers.map((kind) => ({ route: row.route, kind, row }))))(

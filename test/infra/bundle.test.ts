@@ -31,6 +31,9 @@ beforeEach(() => {
   mkdirSync(join(root, 'functions/migrate/migrations'))
   writeFileSync(join(root, 'functions/migrate/migrations/0001-first.sql'), 'select 1;\n')
   cpSync(join(project, 'functions/wallet/secp256k1'), join(root, 'functions/wallet/secp256k1'), { recursive: true })
+  for (const file of ['openapi.json', 'functions/docs/own.js', 'functions/docs/own.css']) {
+    cpSync(join(project, file), join(root, file))
+  }
   symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'))
 })
 
@@ -99,6 +102,13 @@ test('wallet finds the module of its curve beside itself', async () => {
   )
   const bundles = await bundleApart()
   expect(call(bundles.wallet)).toBe('33')
+})
+
+test('docs finds the contract and the page beside itself', async () => {
+  const bundles = await bundleApart()
+  expect(readdirSync(bundles.docs).toSorted()).toEqual([
+    ...['main.mjs', 'openapi.json', 'own.css', 'own.js', 'swagger-ui-bundle.js', 'swagger-ui.css'],
+  ])
 })
 
 test('the same sources give the same bytes, so that nothing is deployed anew', async () => {

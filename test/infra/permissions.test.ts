@@ -8,6 +8,7 @@ const { data, service } = synthesise(localStage())
 const table: Record<string, Record<string, { readonly actions: string[]; readonly resources: string[] }>> = {
   Intake: {
     ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseIntakeSecret.Id>'] },
+    InvokeAnnounce: { actions: ['lambda:InvokeFunction'], resources: ['<Announce.Arn>'] },
     PutDocuments: { actions: ['s3:PutObject'], resources: ['<DocumentBucket.Arn>/incoming/*'] },
   },
   Inspect: {
@@ -39,6 +40,7 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
   },
   // Nothing at all: whoever parses strangers' tokens holds nothing that is worth taking.
   Authorize: {},
+  Docs: {},
   Migrate: {
     ReadAdminSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseAdminSecret.Id>'] },
     ReadRoleSecrets: {
@@ -188,11 +190,15 @@ test('who may invoke a function: the API its routes and the authorizer, the sche
   const arn = 'arn:aws:execute-api:us-east-1:000000000000:#/#'
   expect(permissions.toSorted((a, b) => (a.source < b.source ? -1 : 1))).toEqual([
     { function: '<Announce.Arn>', principal: 'events.amazonaws.com', source: '#' },
+    { function: '<Read.Arn>', ...api, source: `${arn}/GET/addresses/*` },
+    { function: '<Docs.Arn>', ...api, source: `${arn}/GET/api/docs` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/health` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/health/checks` },
+    { function: '<Docs.Arn>', ...api, source: `${arn}/GET/openapi.json` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/verify/*` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/wallet/*` },
     { function: '<Intake.Arn>', ...api, source: `${arn}/POST/verify` },
+    { function: '<Intake.Arn>', ...api, source: `${arn}/POST/wallet/*` },
     { function: '<Authorize.Arn>', ...api, source: 'arn:aws:execute-api:us-east-1:000000000000:#/authorizers/#' },
   ])
 })

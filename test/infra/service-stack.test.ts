@@ -3,8 +3,10 @@ import { Template as Assertions } from 'aws-cdk-lib/assertions'
 import { describe, expect, test } from 'vitest'
 import { announceEnvironment } from '../../functions/announce/environment.ts'
 import { authorizeEnvironment } from '../../functions/authorize/environment.ts'
+import { docsEnvironment } from '../../functions/docs/environment.ts'
 import { inspectEnvironment } from '../../functions/inspect/environment.ts'
 import { intakeEnvironment } from '../../functions/intake/environment.ts'
+import { leaseSeconds } from '../../functions/intake/idempotency.ts'
 import { migrateEnvironment } from '../../functions/migrate/environment.ts'
 import { provisionEnvironment } from '../../functions/provision/environment.ts'
 import { readEnvironment } from '../../functions/read/environment.ts'
@@ -12,7 +14,10 @@ import { verificationEnvironment } from '../../functions/verification/environmen
 import { walletEnvironment } from '../../functions/wallet/environment.ts'
 import { localStage, type Resource, resourcesOf, synthesise, write } from './templates.ts'
 
-const stage = localStage({ MAX_DOCUMENT_SIZE_MB: '7', KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2' })
+const stage = localStage({
+  ...{ MAX_DOCUMENT_SIZE_MB: '7', KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2' },
+  ...{ POST_LIMIT_CAPACITY: '20', POST_LIMIT_REFILL_PER_SECOND: '2.5' },
+})
 const { data, service } = synthesise(stage)
 const assertions = Assertions.fromJSON(service)
 
@@ -28,7 +33,10 @@ function functionOf(name: string): Resource {
 }
 
 function environmentOf(name: string): Record<string, string> {
-  const { Variables } = functionOf(name).Properties.Environment as { Variables: Record<string, unknown> }
+  // No variable at all is no environment.
+  const { Variables } = (functionOf(name).Properties.Environment ?? { Variables: {} }) as {
+    Variables: Record<string, unknown>
+  }
   return Object.fromEntries(Object.entries(Variables).map(([key, value]) => [key, write(value, data)]))
 }
 
@@ -44,6 +52,9 @@ const expected = {
       DATABASE_SECRET_ARN: '<DatabaseIntakeSecret.Id>',
       DOCUMENT_BUCKET: '<DocumentBucket>',
       MAX_DOCUMENT_SIZE_MB: '7',
+      POST_LIMIT_CAPACITY: '20',
+      POST_LIMIT_REFILL_PER_SECOND: '2.5',
+      ANNOUNCE_FUNCTION: `<${idOf('Announce')}>`,
     },
     timeout: 20,
     memory: 512,
@@ -97,6 +108,7 @@ const expected = {
     timeout: 10,
     memory: 256,
   },
+  Docs: { schema: docsEnvironment, environment: {}, timeout: 10, memory: 256 },
   Authorize: {
     schema: authorizeEnvironment,
     environment: { TOKENS: JSON.stringify(stage.tokens) },
@@ -259,11 +271,15 @@ describe('the API', () => {
 
   test('has these routes and no other', () => {
     expect(routes().toSorted()).toEqual([
+      'GET /addresses/{address} AWS_PROXY Read CUSTOM',
+      'GET /api/docs AWS_PROXY Docs NONE',
       'GET /health AWS_PROXY Read NONE',
       'GET /health/checks AWS_PROXY Read CUSTOM',
+      'GET /openapi.json AWS_PROXY Docs NONE',
       'GET /verify/{verification_id} AWS_PROXY Read CUSTOM',
       'GET /wallet/{user_id} AWS_PROXY Read CUSTOM',
       'POST /verify AWS_PROXY Intake CUSTOM',
+      'POST /wallet/{user_id} AWS_PROXY Intake CUSTOM',
     ])
   })
 
@@ -297,6 +313,33 @@ describe('the API', () => {
   ])('asks the authorizer about %j: %s', (header, asks) => {
     const [[, { Properties }]] = resourcesOf(service, 'AWS::ApiGateway::Authorizer') as [[string, Resource]]
     expect(new RegExp(String(Properties.IdentityValidationExpression)).test(header)).toBe(asks)
+  })
+
+  test('is bounded by the gateway, method by method, for all callers together', () => {
+    const { service: bounded } = synthesise({
+      ...stage,
+      gatewayLimits: {
+        post: { requestsPerSecond: 50, burst: 100 },
+        others: { requestsPerSecond: 200, burst: 400 },
+      },
+    })
+    const [, deployed] = resourcesOf(bounded, 'AWS::ApiGateway::Stage')[0] ?? []
+    const post = { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100, HttpMethod: 'POST', DataTraceEnabled: false }
+    expect(deployed?.Properties.MethodSettings).toEqual([
+      {
+        ...{ HttpMethod: '*', ResourcePath: '/*', DataTraceEnabled: false },
+        ...{ ThrottlingRateLimit: 200, ThrottlingBurstLimit: 400 },
+      },
+      { ...post, ResourcePath: '/~1verify' },
+      { ...post, ResourcePath: '/~1wallet~1{user_id}' },
+    ])
+    // Every POST has a row of its own there.
+    const posts = routes().filter((route) => route.startsWith('POST '))
+    expect(posts).toHaveLength(2)
+  })
+
+  test('intake ends before the lease of a key does: two never work on one request', () => {
+    expect(expected.Intake.timeout).toBeLessThan(leaseSeconds)
   })
 
   test('is regional', () => {

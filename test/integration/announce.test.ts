@@ -4,6 +4,7 @@ import type postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { type AnnouncePorts, announce } from '../../functions/announce/announce.ts'
 import { runAnnounceTransaction } from '../../functions/announce/announce-tables.ts'
+import { forgetExpired } from '../../functions/announce/forget.ts'
 import { createHandler } from '../../functions/announce/handler.ts'
 import { lockWaiting } from '../../functions/announce/waiting.ts'
 import type { KafkaRecord } from '../../functions/wallet/records.ts'
@@ -13,7 +14,7 @@ import { UnavailableError } from '../../shared/errors.ts'
 import { type EventRecord, toUserVerified, toWalletCreated } from '../../shared/events.ts'
 import { writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createPublisher, type Publish } from '../../shared/kafka.ts'
-import { findVerification } from '../../shared/verifications.ts'
+import { extendVerified, findVerification } from '../../shared/verifications.ts'
 import { findWallets } from '../../shared/wallets.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { catchError, createMemoryLog, noon } from '../support/fakes.ts'
@@ -184,7 +185,12 @@ test('the handler tells of its part, and of nothing when there was nothing', asy
   const beats: string[] = []
   const log = createMemoryLog()
   const nowhere = createPublisher({ brokers: ['127.0.0.1:1'], clientId: 'announce', now: Date.now })
-  const dependencies = { ...ports, log, beat: async (status: string) => void beats.push(status) }
+  const dependencies = {
+    ...ports,
+    log,
+    beat: async (status: string) => void beats.push(status),
+    forget: () => database.open('app_announce').run((sql) => forgetExpired(sql, 100)),
+  }
   const handler = createHandler({ ...dependencies, pingKafka: publisher.ping })
   expect(await handler()).toEqual({ verifications: 0, wallets: 0, released: 0 })
   expect(log.lines).toEqual([])
@@ -194,6 +200,24 @@ test('the handler tells of its part, and of nothing when there was nothing', asy
   await expect(createHandler({ ...dependencies, pingKafka: nowhere.ping })()).rejects.toThrow(UnavailableError)
   expect(beats).toEqual(['ok', 'ok', 'failing'])
   expect(log.lines.at(-1)?.level).toBe('error')
+})
+
+test('a verification that was extended from another is announced at once: no document will do it', async () => {
+  const [{ id }] = await owner<[{ id: string }]>`
+    insert into verification.verifications
+      (id, user_id, network, address_type, document_sha256, request_id, created_at, status, verified_at, announced_at)
+    values (gen_random_uuid(), 'user-1', 'tron', 'base58check', sha256('document'), 'request-1', ${noon}, 'verified',
+      ${noon}, ${noon})
+    returning id`
+  const at = laterBy(3600)
+  const extended = await database.open('app_intake').run((sql) =>
+    extendVerified(sql, {
+      ...{ id: randomUUID(), userId: 'user-1', network: 'bitcoin', addressType: 'p2tr', requestId: 'r', now: at },
+    }),
+  )
+  expect(extended?.id).not.toBe(id)
+  expect(await announce(ports)).toEqual({ verifications: 1, wallets: 0, released: 0 })
+  expect(await announce(ports)).toEqual({ verifications: 0, wallets: 0, released: 0 })
 })
 
 // ---- what waits

@@ -8,6 +8,7 @@ import { createDatabase } from '../../shared/database.ts'
 import { IntegrityError, UnavailableError } from '../../shared/errors.ts'
 import { connectTo, createTestDatabase, readMigrations, type TestDatabase } from '../support/database.ts'
 import { catchError, createMemoryLog } from '../support/fakes.ts'
+import { startOwnPostgres } from '../support/servers.ts'
 
 let database: TestDatabase
 let owner: postgres.Sql
@@ -48,6 +49,26 @@ test('an empty database gets everything, in the order of the names, and nothing 
   expect(await migrate(owner, project.toReversed(), none)).toEqual({ applied: names, version: names.length })
   expect(await findApplied()).toEqual(names)
   expect(await migrate(owner, project, none)).toEqual({ applied: [], version: names.length })
+})
+
+test('an administrator who is no superuser, but may create roles, is enough', async () => {
+  const server = await startOwnPostgres()
+  const superuser = connectTo(server.first.url)
+  try {
+    await superuser`create role administrator login createrole password 'secret'`
+    await superuser`create database mine owner administrator`
+    const url = Object.assign(new URL(server.first.url), {
+      username: 'administrator',
+      password: 'secret',
+      pathname: '/mine',
+    })
+    const administrator = connectTo(url.href)
+    expect(await migrate(administrator, project, none)).toMatchObject({ applied: names })
+    await administrator.end()
+  } finally {
+    await superuser.end()
+    await server.stop()
+  }
 })
 
 test('the template of the tests is what the migrations make', async () => {

@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { forgetExpired } from '../../functions/announce/forget.ts'
 import { lockWaiting, markReleased } from '../../functions/announce/waiting.ts'
+import { claimKey, keepAnswer, releaseKey, takeToken } from '../../functions/intake/limit-tables.ts'
 import { classifyRecord } from '../../functions/wallet/records.ts'
 import { type IssuedWallet, reserveAccounts, runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
 import { inTransaction, type Sql } from '../../shared/database.ts'
@@ -10,12 +12,19 @@ import { findHeartbeats, writeHeartbeat } from '../../shared/heartbeats.ts'
 import {
   beginInspection,
   commitVerdict,
+  extendVerified,
   findVerification,
   lockUnannouncedVerifications,
   markVerificationsAnnounced,
   registerUpload,
 } from '../../shared/verifications.ts'
-import { findWallet, findWallets, lockUnannouncedWallets, markWalletsAnnounced } from '../../shared/wallets.ts'
+import {
+  findWallet,
+  findWalletByAddress,
+  findWallets,
+  lockUnannouncedWallets,
+  markWalletsAnnounced,
+} from '../../shared/wallets.ts'
 import { createTestDatabase, type FunctionRole, functionRoles, type TestDatabase } from '../support/database.ts'
 import { makeVerification, makeWallet, noon } from '../support/fakes.ts'
 import { issue, keyring, makeKafkaRecord, makeVerifiedRecord } from '../support/wallet-records.ts'
@@ -63,6 +72,7 @@ async function findAllowed(work: (sql: Sql) => Promise<unknown>): Promise<readon
 }
 
 const record = makeVerifiedRecord('user-2', 'tron')
+const keyed = { id: Buffer.alloc(32, 1), fingerprint: Buffer.alloc(32, 2), holder: randomUUID() }
 
 /** Everything that any function runs, and the roles that may: the function's own, and where a grant suffices by itself. */
 const repository: readonly [name: string, work: (sql: Sql) => Promise<unknown>, roles: readonly string[]][] = [
@@ -80,6 +90,23 @@ const repository: readonly [name: string, work: (sql: Sql) => Promise<unknown>, 
       }),
     ['intake'],
   ],
+  [
+    'extendVerified',
+    (sql) =>
+      extendVerified(sql, {
+        ...{ id: randomUUID(), userId: 'user-1', network: 'bitcoin', addressType: 'p2tr', requestId: 'r', now: noon },
+      }),
+    ['intake'],
+  ],
+  ['takeToken', (sql) => takeToken(sql, keyed.id, { capacity: 1, refillPerSecond: 1 }), ['intake']],
+  ['claimKey', (sql) => claimKey(sql, keyed), ['intake']],
+  [
+    'keepAnswer',
+    (sql) => keepAnswer(sql, keyed, { status: 202, contentType: 'application/json', location: null, body: '{}' }),
+    ['intake'],
+  ],
+  ['releaseKey', (sql) => releaseKey(sql, keyed), ['intake']],
+  ['forgetExpired', (sql) => forgetExpired(sql, 1), ['announce']],
   ['findVerification', (sql) => findVerification(sql, randomUUID()), ['intake', 'verification', 'announce', 'read']],
   // Intake opens a row again, so that it may set a status; which one, the row's own rules say.
   ['beginInspection', (sql) => beginInspection(sql, randomUUID(), 1), ['intake', 'verification']],
@@ -100,6 +127,7 @@ const repository: readonly [name: string, work: (sql: Sql) => Promise<unknown>, 
   ],
   ['findWallets', (sql) => findWallets(sql, 'user-1'), ['wallet', 'announce', 'read']],
   ['findWallet', (sql) => findWallet(sql, 'user-1', 'tron', 'base58check'), ['wallet', 'announce', 'read']],
+  ['findWalletByAddress', (sql) => findWalletByAddress(sql, 'tron', 'T'), ['wallet', 'announce', 'read']],
   ['lockUnannouncedWallets', (sql) => lockUnannouncedWallets(sql, 1), ['announce']],
   ['markWalletsAnnounced', (sql) => markWalletsAnnounced(sql, [makeWallet()], noon), ['announce']],
   ['lockWaiting', (sql) => lockWaiting(sql, { rootExists: true, now: noon, limit: 1 }), ['announce']],
@@ -158,7 +186,7 @@ describe('what the functions run', () => {
   }
 })
 
-type Rights = { select?: true; insert?: string; update?: string; delete?: true; truncate?: true }
+type Rights = { select?: true | string; insert?: string; update?: string; delete?: true; truncate?: true }
 
 /** Columns by name, `*` for all of them. What is not here is refused. */
 const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Rights>>>> = {
@@ -168,6 +196,8 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
       insert: 'address_type created_at document_sha256 id network request_id user_id',
       update: 'attempt reasons request_id status',
     },
+    'operations.rate_limits': { select: true, insert: '*', update: '*' },
+    'operations.idempotency_keys': { select: true, insert: '*', update: '*', delete: true },
     'operations.heartbeats': { select: true, insert: '*', update: '*' },
   },
   app_verification: {
@@ -185,6 +215,9 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
     'verification.verifications': { select: true, update: 'announced_at' },
     'wallet.wallets': { select: true, update: 'announced_at' },
     'wallet.waiting': { select: true, update: 'released_at' },
+    // No answer can be read.
+    'operations.rate_limits': { select: 'caller full_at', delete: true },
+    'operations.idempotency_keys': { select: 'expires_at id', delete: true },
     'operations.heartbeats': { select: true, insert: '*', update: '*' },
   },
   app_read: {
@@ -210,11 +243,12 @@ describe('what each role may do to each table, column by column', () => {
           for (const name of names) if (await can(toStatement(name))) allowed.push(name)
           return allowed.length === names.length ? '*' : allowed.join(' ')
         }
+        const select = await filter((name) => `select ${name} from ${table} limit 0`)
         const insert = await filter((name) => `insert into ${table} (${name}) select ${name} from ${table} where false`)
         const blind = await filter((name) => `insert into ${table} (${name}) select null where false`)
         const update = await filter((name) => `update ${table} set ${name} = null where false`)
         const found: Rights = {
-          ...((await can(`select * from ${table} limit 0`)) ? { select: true } : {}),
+          ...(select === '*' ? { select: true } : select ? { select } : {}),
           ...(insert || blind ? { insert: insert || blind } : {}),
           ...(update ? { update } : {}),
           ...((await can(`delete from ${table} where false`)) ? { delete: true } : {}),
@@ -250,6 +284,13 @@ describe('what else a role could try', () => {
     [`select pg_read_file('postgresql.conf')`, []],
     [`copy (select 1) to program 'true'`, []],
     ['lock table wallet.wallets in access exclusive mode', []],
+    ['set role verified_extender', []],
+    ['alter function verification.extend_verified owner to app_intake', []],
+    [
+      `create or replace function verification.extend_verified(uuid, text, text, text, text, timestamptz)
+       returns setof verification.verifications language sql as 'select * from verification.verifications'`,
+      [],
+    ],
   ]
   for (const [statement, roles] of attempts) {
     test(`${statement}: ${roles.join(', ') || 'nobody'}`, async () => {
@@ -268,5 +309,66 @@ describe('what else a role could try', () => {
         (rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls or not rolcanlogin)`
     expect(attributes).toEqual([])
     expect(await owner`select from pg_roles where rolname like 'app\\_%'`).toHaveLength(functionRoles.length)
+  })
+})
+
+describe('verified_extender, which owns the one function that makes verified rows', () => {
+  test('is nobody who can sign in, and has no attribute and no member but administrators', async () => {
+    const [role] = await owner`
+      select rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolinherit
+      from pg_roles where rolname = 'verified_extender'`
+    expect(role).toEqual({
+      ...{ rolcanlogin: false, rolsuper: false, rolcreaterole: false, rolcreatedb: false },
+      ...{ rolreplication: false, rolbypassrls: false, rolinherit: true },
+    })
+    const members = await owner<{ name: string }[]>`
+      select member::regrole::text as name from pg_auth_members where roleid = 'verified_extender'::regrole`
+    expect(members.filter(({ name }) => name.startsWith('app_'))).toEqual([])
+  })
+
+  test('owns that and nothing else, with a search path that no caller sets', async () => {
+    const functions = await owner`
+      select oid::regprocedure::text as name, prosecdef as definer, proconfig as settings, proacl::text as grants
+      from pg_proc where proowner = 'verified_extender'::regrole`
+    expect(functions).toEqual([
+      {
+        name: 'verification.extend_verified(uuid,text,text,text,text,timestamp with time zone)',
+        definer: true,
+        settings: ['search_path=pg_catalog, pg_temp'],
+        grants: '{verified_extender=X/verified_extender,app_intake=X/verified_extender}',
+      },
+    ])
+    expect(await owner`select from pg_class where relowner = 'verified_extender'::regrole`).toEqual([])
+  })
+
+  test('may read verifications and write what a further one has, and nothing else', async () => {
+    const grants = await owner<{ right: string }[]>`
+      select distinct privilege_type || ' ' || table_schema || '.' || table_name || '.' || column_name as right
+      from information_schema.column_privileges where grantee = 'verified_extender' order by 1`
+    const rights = grants.map(({ right }) => right)
+    const writable = (action: string) =>
+      rights.filter((right) => right.startsWith(action)).map((right) => right.split('.').at(-1))
+    expect(writable('INSERT')).toEqual(
+      [
+        'address_type',
+        'created_at',
+        'document_sha256',
+        'extended_from',
+        'id',
+        'network',
+        'request_id',
+        'status',
+      ].concat(['user_id', 'verified_at']),
+    )
+    expect(writable('UPDATE')).toEqual(['extended_from', 'reasons', 'status', 'verified_at'])
+    expect(rights.every((right) => right.includes(' verification.verifications.'))).toBe(true)
+    const tables = await owner`
+      select table_schema || '.' || table_name as table, privilege_type as right
+      from information_schema.table_privileges where grantee = 'verified_extender'`
+    expect(tables).toEqual([{ table: 'verification.verifications', right: 'SELECT' }])
+    const [may] = await owner`
+      select has_schema_privilege('verified_extender', 'verification', 'usage') as uses,
+        has_schema_privilege('verified_extender', 'verification', 'create') as creates`
+    expect(may).toEqual({ uses: true, creates: false })
   })
 })

@@ -1,12 +1,14 @@
 // The rows of verifications on a real server, written as each function's role: what must hold whoever races whom.
 import { randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inTransaction } from '../../shared/database.ts'
 import { addressTypes, type Reason, type Verification } from '../../shared/model.ts'
 import {
   beginInspection,
   commitVerdict,
+  type Extension,
+  extendVerified,
   findVerification,
   lockUnannouncedVerifications,
   markVerificationsAnnounced,
@@ -327,4 +329,133 @@ test('what was not announced is found, the oldest first, and what another holds 
     noon,
   )
   expect(await lock(laterBy(10), 10)).toEqual(inOrder.slice(0, 1))
+})
+
+// ---- further wallets of who is verified
+
+describe('a further verification', () => {
+  const makeExtension = (userId: string, overrides: Partial<Extension> = {}): Extension => ({
+    ...{ id: randomUUID(), userId, network: 'bitcoin', addressType: 'p2tr', requestId: 'request-2', now: laterBy(60) },
+    ...overrides,
+  })
+  const findExtendedFrom = async (id: string) =>
+    (
+      await owner<{ from: string | null }[]>`
+      select extended_from as "from" from verification.verifications where id = ${id}`
+    )[0]?.from
+
+  test('is a verified row of its own, with the document that passed, not announced', async () => {
+    const upload = makeUpload()
+    const passed = await judge(upload, { status: 'verified', at: laterBy(1) })
+    const extension = makeExtension(upload.userId)
+    expect(await extendVerified(intake, extension)).toEqual({
+      ...{ id: extension.id, userId: upload.userId, network: 'bitcoin', addressType: 'p2tr' },
+      documentSha256: passed.documentSha256,
+      ...{ status: 'verified', attempt: 1, reasons: [], requestId: 'request-2' },
+      ...{ createdAt: laterBy(60), verifiedAt: laterBy(60), announcedAt: null },
+    })
+    expect(await findExtendedFrom(extension.id)).toBe(passed.id)
+  })
+
+  test('is none for who never passed: pending, processing, rejected and expired do not vouch, nor does another user', async () => {
+    const pending = makeUpload()
+    await registerUpload(intake, pending)
+    const processing = makeUpload()
+    const begun = await registerUpload(intake, processing)
+    await beginInspection(verification, begun.id, 1)
+    const rejected = makeUpload()
+    await judge(rejected, { status: 'rejected', reasons: [final] })
+    const expired = makeUpload()
+    await judge(expired, { status: 'expired' })
+    await judge(makeUpload({ userId: 'Somebody' }), { status: 'verified', at: noon })
+    const users = [pending, processing, rejected, expired].map(({ userId }) => userId)
+    for (const userId of [...users, 'somebody', 'Somebody ', 'nobody']) {
+      expect(await extendVerified(intake, makeExtension(userId)), userId).toBeUndefined()
+    }
+    expect(await countRows(pending.userId)).toBe(1)
+  })
+
+  test('is the one that there is, asked again, and also when a document was verified for it', async () => {
+    const upload = makeUpload()
+    const passed = await judge(upload, { status: 'verified', at: noon })
+    const first = await extendVerified(intake, makeExtension(upload.userId))
+    expect(await extendVerified(intake, makeExtension(upload.userId))).toEqual(first)
+    const own = makeExtension(upload.userId, { network: 'ethereum', addressType: 'eip55' })
+    expect(await extendVerified(intake, own)).toEqual(passed)
+    expect(await countRows(upload.userId)).toBe(2)
+  })
+
+  test('is one, however many ask at once', async () => {
+    const upload = makeUpload()
+    await judge(upload, { status: 'verified', at: noon })
+    const others = Array.from({ length: 8 }, () => database.connect('app_intake'))
+    const rows = await Promise.all(others.map((sql) => extendVerified(sql, makeExtension(upload.userId))))
+    expect(new Set(rows.map((row) => row?.id)).size).toBe(1)
+    expect(await countRows(upload.userId)).toBe(2)
+  })
+
+  test.each([
+    ['pending', async () => {}],
+    ['processing', async (row: Verification) => void (await beginInspection(verification, row.id, row.attempt))],
+    [
+      'rejected',
+      async (row: Verification) => {
+        await beginInspection(verification, row.id, row.attempt)
+        await commitVerdict(verification, row.id, row.attempt, { status: 'rejected', reasons: [passing] })
+      },
+    ],
+    [
+      'expired',
+      async (row: Verification) => {
+        await beginInspection(verification, row.id, row.attempt)
+        await commitVerdict(verification, row.id, row.attempt, { status: 'expired' })
+      },
+    ],
+  ])('takes the row of the same document that is %s: these bytes have passed', async (_, bring) => {
+    const upload = makeUpload()
+    const passed = await judge(upload, { status: 'verified', at: noon })
+    const row = await registerUpload(intake, {
+      ...upload,
+      id: randomUUID(),
+      network: 'tron',
+      addressType: 'base58check',
+    })
+    await bring(row)
+    const extension = makeExtension(upload.userId, { network: 'tron', addressType: 'base58check' })
+    expect(await extendVerified(intake, extension)).toEqual({
+      ...row,
+      ...{ status: 'verified', reasons: [], verifiedAt: laterBy(60) },
+    })
+    expect(await findExtendedFrom(row.id)).toBe(passed.id)
+    // A verdict that comes too late changes nothing.
+    expect(
+      await commitVerdict(verification, row.id, row.attempt, { status: 'rejected', reasons: [final] }),
+    ).toMatchObject({
+      ...{ id: row.id, status: 'verified' },
+    })
+  })
+
+  test('answers a later document for the same network and type', async () => {
+    const upload = makeUpload()
+    await judge(upload, { status: 'verified', at: noon })
+    const extension = makeExtension(upload.userId)
+    await extendVerified(intake, extension)
+    const later = makeUpload({ ...upload, id: randomUUID(), network: 'bitcoin', addressType: 'p2tr' })
+    const other = { ...later, documentSha256: Buffer.alloc(32, 9) }
+    expect((await registerUpload(intake, later)).id).toBe(extension.id)
+    expect((await registerUpload(intake, other)).id).toBe(extension.id)
+  })
+
+  test('is for the sweep at once, where a verdict is left to who made it', async () => {
+    const upload = makeUpload()
+    const passed = await judge(upload, { status: 'verified', at: laterBy(7 * 24 * 3600) })
+    const extension = makeExtension(upload.userId, { now: laterBy(7 * 24 * 3600) })
+    await extendVerified(intake, extension)
+    const rows = await inTransaction(announcer, (tx) => lockUnannouncedVerifications(tx, laterBy(7 * 24 * 3600), 1000))
+    const ids = rows.map(({ id }) => id)
+    expect(ids).toContain(extension.id)
+    expect(ids).not.toContain(passed.id)
+    await markVerificationsAnnounced(announcer, [extension.id], laterBy(8 * 24 * 3600))
+    expect(await findVerification(announcer, extension.id)).toMatchObject({ announcedAt: laterBy(8 * 24 * 3600) })
+  })
 })

@@ -7,13 +7,13 @@ export const callers = ['nobody', 'owner', 'other', 'service', 'wrongScope', 'ex
 export type CallerKind = (typeof callers)[number]
 
 /** Whose object is asked for; there is one of each kind, and the ids of objects that do not exist. */
-export type Subject = { readonly userId: string; readonly verificationId: string }
+export type Subject = { readonly userId: string; readonly verificationId: string; readonly address: string }
 
 export type AccessRow = {
   /** As the template has it. */
   readonly route: `${'GET' | 'POST'} /${string}`
   /** The function behind it, by its name in the stack's outputs. */
-  readonly target: 'Intake' | 'Read'
+  readonly target: 'Intake' | 'Read' | 'Docs'
   /** Undefined: public. */
   readonly scope: Scope | undefined
   /** A request about the subject's object. */
@@ -55,7 +55,24 @@ export const accessTable: readonly AccessRow[] = [
     expected: hidden,
     hidesOthers: true,
   },
+  {
+    route: 'POST /wallet/{user_id}',
+    target: 'Intake',
+    scope: 'verify:write',
+    request: ({ userId }) => ({ pathParameters: { user_id: userId }, body: { network: 'tron' } }),
+    expected: { nobody: 401, owner: 202, other: 403, service: 202, wrongScope: 403, expired: 401 },
+  },
+  {
+    route: 'GET /addresses/{address}',
+    target: 'Read',
+    scope: 'wallet:read',
+    request: ({ address }) => ({ pathParameters: { address } }),
+    // For services: whose an address is may be anybody, so that no user is told, nor the owner.
+    expected: { nobody: 401, owner: 403, other: 403, service: 200, wrongScope: 403, expired: 401 },
+  },
   { route: 'GET /health', target: 'Read', scope: undefined, request: () => ({}), expected: open },
+  { route: 'GET /openapi.json', target: 'Docs', scope: undefined, request: () => ({}), expected: open },
+  { route: 'GET /api/docs', target: 'Docs', scope: undefined, request: () => ({}), expected: open },
   {
     route: 'GET /health/checks',
     target: 'Read',

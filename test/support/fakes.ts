@@ -1,5 +1,6 @@
 // What the unit tests share: rows, API Gateway events, a log that remembers, promises seen from outside. No test here.
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda'
+import type { IntakeDependencies } from '../../functions/intake/handler.ts'
 import { type AuthorizerContext, scopes } from '../../shared/access.ts'
 import type { HttpRequest } from '../../shared/http.ts'
 import type { Log, LogFields } from '../../shared/log.ts'
@@ -97,6 +98,17 @@ export function makeHttpEvent(overrides: Partial<APIGatewayProxyEvent> = {}): Ht
   return event as HttpRequest
 }
 
+/** Ports of intake for whoever tests something else: no limit is met, no key is known, nobody is verified. */
+export const unlimited = {
+  postLimit: { capacity: 10, refillPerSecond: 1 },
+  takeToken: async () => ({ passed: true, secondsUntilFull: 1 }),
+  claimKey: async () => ({ outcome: 'ours' }),
+  keepAnswer: async () => {},
+  releaseKey: async () => {},
+  extendVerified: async () => undefined,
+  nudgeAnnounce: async () => {},
+} as const satisfies Partial<IntakeDependencies>
+
 export type Answer = {
   readonly status: number
   readonly headers: Readonly<Record<string, unknown>>
@@ -116,7 +128,7 @@ export async function call(
   return {
     status: result.statusCode,
     headers: result.headers ?? {},
-    body: JSON.parse(result.body) as Record<string, unknown>,
+    body: String(result.headers?.['content-type']).startsWith('text/') ? {} : JSON.parse(result.body),
     raw: result.body,
     text: JSON.stringify(result),
   }

@@ -1,10 +1,11 @@
 // Starts a local stack as a person would, by its command, and calls it as a client would, over HTTP.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Bearer, issueToken } from '../../local/issuer.ts'
+import { checkAnswer } from './contract.ts'
 
 /** What `stack.json` of a ready stack says. */
 export type StackDescription = {
@@ -75,33 +76,51 @@ export async function openApi(
   return { url: stack.api_url, token: await issueToken(state, bearer, options) }
 }
 
-/** One HTTP request whose path is sent as it is: a URL parser would resolve `.` and `..` in it. */
+/**
+ * One HTTP request whose path is sent as it is: a URL parser would resolve `.` and `..` in it. Fails when the answer is not
+ * as the OpenAPI document says.
+ */
 export function call(
   api: Api,
   path: string,
   options: { method?: string; body?: string | Buffer; headers?: Record<string, string> } = {},
 ): Promise<Answer> {
   const { hostname, port } = new URL(api.url)
+  const { method = 'GET' } = options
   const authorization = api.token === undefined ? {} : { authorization: `Bearer ${api.token}` }
+  const headers = { ...authorization, ...options.headers }
   return new Promise((resolve, reject) => {
-    const outgoing = request(
-      { hostname, port, path, method: options.method ?? 'GET', headers: { ...authorization, ...options.headers } },
-      (incoming) => {
-        const chunks: Buffer[] = []
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-        incoming.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8')
-          try {
-            resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: JSON.parse(text) })
-          } catch (cause) {
-            reject(new Error(`expected JSON from ${path}; got ${incoming.statusCode} ${text.slice(0, 200)}`, { cause }))
-          }
-        })
-      },
-    )
+    const outgoing = request({ hostname, port, path, method, headers }, (incoming) => {
+      const chunks: Buffer[] = []
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+      incoming.on('end', () => {
+        try {
+          resolve(readAnswer(method, path, incoming, Buffer.concat(chunks).toString('utf8')))
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
     outgoing.on('error', reject)
     outgoing.end(options.body)
   })
+}
+
+/** Of an answer that is no JSON, the body is its `text`. */
+function readAnswer(method: string, path: string, incoming: IncomingMessage, text: string): Answer {
+  const { statusCode: status = 0, headers } = incoming
+  let body: Record<string, unknown>
+  if (String(headers['content-type']).startsWith('text/')) {
+    body = { text }
+  } else {
+    try {
+      body = JSON.parse(text)
+    } catch (cause) {
+      throw new Error(`expected JSON from ${path}; got ${status} ${text.slice(0, 200)}`, { cause })
+    }
+  }
+  checkAnswer({ method, path, status, headers, body: body.text ?? body })
+  return { status, headers, body }
 }
 
 /** `POST /verify`. */

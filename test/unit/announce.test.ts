@@ -1,7 +1,7 @@
 // The sweep: publish, then note; page by page; what fails stays for the next one; and what GET /health learns of it.
 import { describe, expect, it } from 'vitest'
 import type { AnnouncePorts } from '../../functions/announce/announce.ts'
-import { createHandler } from '../../functions/announce/handler.ts'
+import { type AnnounceDependencies, createHandler } from '../../functions/announce/handler.ts'
 import type { WaitingRecord } from '../../functions/announce/waiting.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
@@ -35,6 +35,7 @@ function setUp(
     waiting?: WaitingRecord[]
     rootExists?: boolean
   } = {},
+  overrides: Partial<AnnounceDependencies> = {},
 ) {
   let unannounced = {
     wallets: rows.wallets ?? [],
@@ -92,6 +93,8 @@ function setUp(
     ...ports,
     log,
     pingKafka: async () => step('ping'),
+    forget: async () => ({ keys: 0, buckets: 0 }),
+    ...overrides,
     beat: async (status) => step(`beat ${status}`),
   })
   return { handle, steps, pages, faults, log, read: () => unannounced }
@@ -222,5 +225,40 @@ describe('a sweep that fails', () => {
     faults.set(where, error)
     expect(await catchError(handle)).toBe(error)
     expect(steps).not.toContain('beat failing')
+  })
+})
+
+describe('what is over', () => {
+  it('is forgotten after the announcements, and told when there was any', async () => {
+    const { handle, log } = setUp({}, { forget: async () => ({ keys: 2, buckets: 1 }) })
+    await handle()
+    expect(log.lines).toEqual([{ level: 'info', message: 'forgot', fields: { keys: 2, buckets: 1 } }])
+  })
+
+  it('is forgotten also when nothing can be announced, which still fails', async () => {
+    let forgotten = 0
+    const away = new UnavailableError('kafka', 'no broker answers')
+    const { handle, log } = setUp(
+      {},
+      {
+        pingKafka: () => Promise.reject(away),
+        forget: async () => {
+          forgotten += 1
+          return { keys: 0, buckets: 0 }
+        },
+      },
+    )
+    await expect(handle()).rejects.toBe(away)
+    expect(forgotten).toBe(1)
+    expect(log.lines.map(({ level }) => level)).toEqual(['error'])
+  })
+
+  it('is left for the next sweep when it cannot be forgotten, and fails nothing', async () => {
+    const error = new Error('deadlock')
+    const { handle, log } = setUp({}, { forget: () => Promise.reject(error) })
+    expect(await handle()).toEqual({ wallets: 0, verifications: 0, released: 0 })
+    expect(log.lines).toEqual([
+      { level: 'warn', message: 'not forgotten: the next sweep tries again', fields: { error } },
+    ])
   })
 })

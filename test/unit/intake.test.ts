@@ -16,6 +16,7 @@ import {
   makeRequestContext,
   makeVerification,
   noon,
+  unlimited,
   verificationId,
 } from '../support/fakes.ts'
 
@@ -34,6 +35,7 @@ function setUp(overrides: Partial<IntakeDependencies> = {}) {
   let ids = 0
   let milliseconds = noon.getTime()
   const handler = createHandler({
+    ...unlimited,
     log,
     maxDocumentBytes: 1000,
     // Each look at the clock takes 7 ms.

@@ -252,6 +252,9 @@ describe('an environment', () => {
     DATABASE_SECRET_ARN: 'arn:secret',
     DOCUMENT_BUCKET: 'documents',
     MAX_DOCUMENT_SIZE_MB: '10',
+    POST_LIMIT_CAPACITY: '20',
+    POST_LIMIT_REFILL_PER_SECOND: '2.5',
+    ANNOUNCE_FUNCTION: 'announce',
   }
 
   it('is read through its schema; what else stands there is left out', () => {

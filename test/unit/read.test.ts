@@ -10,6 +10,7 @@ import { addressTypes, userIdSchema, type Verification } from '../../shared/mode
 import {
   call,
   createMemoryLog,
+  everything,
   makeEndUser,
   makeHttpEvent,
   makeRequestContext,
@@ -37,6 +38,10 @@ function setUp(overrides: Partial<ReadDependencies> = {}) {
       return []
     },
     findWallet: async (...given) => {
+      asked.push(given)
+      return undefined
+    },
+    findWalletByAddress: async (...given) => {
       asked.push(given)
       return undefined
     },
@@ -304,6 +309,101 @@ describe('GET /wallet/{user_id}', () => {
     const answer = await getWallet('user-1')
     expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '5' }, body: { code: 'unavailable' } })
     expect(answer.text).not.toMatch(/ECONN|10\.0\.3\.7|database/)
+  })
+})
+
+describe('GET /addresses/{address}', () => {
+  const getAddress = async (
+    address: string,
+    overrides: Partial<ReadDependencies> = {},
+    context: unknown = everything,
+  ) => {
+    const world = setUp(overrides)
+    const answer = await world.get({
+      resource: '/addresses/{address}',
+      pathParameters: { address },
+      requestContext: makeRequestContext(context),
+    })
+    return { ...world, answer }
+  }
+  const ethereum = '0x9858EfFD232B4033E47d90003D41EC34EcaEda94'
+  const taproot = 'bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr'
+
+  it('answers whose it is', async () => {
+    const wallet = makeWallet()
+    const { answer } = await getAddress(ethereum, { findWalletByAddress: async () => wallet })
+    expect(answer.status).toBe(200)
+    expect(answer.body).toEqual({
+      address: wallet.address,
+      network: 'ethereum',
+      address_type: 'eip55',
+      user_id: 'user-1',
+      derivation_path: "m/44'/60'/7'/0/0",
+      created_at: '2026-01-02T12:00:00.000Z',
+    })
+  })
+
+  it.each([
+    [ethereum, 'ethereum', ethereum],
+    [ethereum.toLowerCase(), 'ethereum', ethereum],
+    [`0x${ethereum.slice(2).toUpperCase()}`, 'ethereum', ethereum],
+    [taproot, 'bitcoin', taproot],
+    [taproot.toUpperCase(), 'bitcoin', taproot],
+    ['BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4', 'bitcoin', 'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4'],
+    ['1LqBGSKuX5yYUonjxT5qGfpUsXKYYWeabA', 'bitcoin', '1LqBGSKuX5yYUonjxT5qGfpUsXKYYWeabA'],
+    ['37VucYSaXLCAsxYyAPfbSi9eh4iEcbShgf', 'bitcoin', '37VucYSaXLCAsxYyAPfbSi9eh4iEcbShgf'],
+    ['TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH', 'tron', 'TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH'],
+    ['tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx', 'bitcoin', 'tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx'],
+  ])('%s is looked for on %s as %s, and 404 when it was not issued', async (given, network, canonical) => {
+    const { answer, asked } = await getAddress(given)
+    expect(asked).toEqual([[network, canonical]])
+    expect(answer).toMatchObject(problem(404, 'address_not_found'))
+  })
+
+  it('404 without asking for an address of a network that is not ours', async () => {
+    const dogecoin = 'DH5yaieqoZN36fDVciNyRueRGvGLR3mr7L'
+    const { answer, asked } = await getAddress(dogecoin)
+    expect(answer).toMatchObject(problem(404, 'address_not_found'))
+    expect(asked).toEqual([])
+  })
+
+  it.each([
+    ['an EIP-55 checksum that is wrong', ethereum.replace('Ef', 'eF'), /^address: bad_checksum: /],
+    ['bech32 in two cases', taproot.replace('bc1p', 'bc1P'), /^address: mixed_case: /],
+    ['bech32 with a wrong character', taproot.replace(/r$/, 'q'), /^address: bad_checksum: /],
+    [
+      'base58 in lower case',
+      'tuezsdksodhqmezwihtdobin46zxhgwydh',
+      /^address: (bad_checksum|invalid_character|wrong_length): /,
+    ],
+    ['base58 with one letter in the other case', 'TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYDH', /^address: bad_checksum: /],
+    ['0X', ethereum.replace('0x', '0X'), /^address: invalid_prefix: /],
+    ['too few digits', ethereum.slice(0, -1), /^address: wrong_length: /],
+    ['a space', 'a%20b', /^address: whitespace: /],
+    ['nothing', '', /^address: empty: /],
+    ['far too much', '1'.repeat(5000), /^address: wrong_length: /],
+  ])('422 for %s', async (_, given, detail) => {
+    const { answer, asked } = await getAddress(given)
+    expect(answer).toMatchObject(problem(422, 'invalid_field'))
+    expect(answer.body.detail).toMatch(detail)
+    expect(answer.body.issues).toEqual([{ path: 'address', message: String(answer.body.detail).slice(9) }])
+    expect(asked).toEqual([])
+  })
+
+  it('400 for a broken encoding', async () => {
+    expect((await getAddress('%zz')).answer).toMatchObject(problem(400, 'malformed_path'))
+  })
+
+  it('is for services: 403 for a user, also for the own address', async () => {
+    const { answer, asked } = await getAddress(
+      ethereum,
+      { findWalletByAddress: async () => makeWallet() },
+      makeEndUser('user-1'),
+    )
+    expect(answer).toMatchObject(problem(403, 'missing_scope'))
+    expect(asked).toEqual([])
+    const service = { ...everything, scope: 'verify:read:any ops:read:any wallet:read' }
+    expect((await getAddress(ethereum, {}, service)).answer).toMatchObject(problem(403, 'missing_scope'))
   })
 })
 

@@ -88,6 +88,7 @@ const allowed: readonly (readonly [file: string, text: string])[] = [
   ['lib/clean-shared.ts', importValue('../shared/model.ts')],
   ['lib/clean-cdk.ts', importValue('aws-cdk-lib')],
   ['bin/clean.ts', importValue('../lib/stage.ts')],
+  ['bin/openapi-document.ts', importValue('../functions/intake/handler.ts')],
   ['bin/clean-wallet.ts', importValue('../functions/wallet/bip32.ts')],
   ['local/clean.ts', importValue('../lib/stage.ts')],
   ['local/clean-functions.ts', importValue('../functions/wallet/handler.ts')],

@@ -19,6 +19,7 @@ test('without settings, the defaults', () => {
     maxConcurrentGenerations: 50,
     kafkaBootstrapServers: ['127.0.0.1:19092'],
     databaseUrl: 'postgresql://127.0.0.1:15432/wallets',
+    postLimit: { capacity: 5000, refillPerSecond: 1000 },
     tokenIssuer: 'http://127.0.0.1:15443',
   })
 })
@@ -58,6 +59,32 @@ describe.each([
   test.each(['0', '-1', '1.5', 'ten', String(maximum + 1)])('refuses %s', (text) => {
     expect(refusal({ [name]: text })).toBe(`${name}: expected a whole number from 1 to ${maximum}; got "${text}"`)
   })
+})
+
+describe('POST_LIMIT_CAPACITY and POST_LIMIT_REFILL_PER_SECOND', () => {
+  test.each([
+    ['1', '0.001', { capacity: 1, refillPerSecond: 0.001 }],
+    ['1000000', '100000', { capacity: 1_000_000, refillPerSecond: 100_000 }],
+    ['20', '2.5', { capacity: 20, refillPerSecond: 2.5 }],
+  ])('accept %s and %s', (capacity, refill, postLimit) => {
+    const settings = readSettings({ POST_LIMIT_CAPACITY: capacity, POST_LIMIT_REFILL_PER_SECOND: refill })
+    expect(findStage('local', settings).postLimit).toEqual(postLimit)
+  })
+
+  test.each(['0', '-1', '1.5', 'ten', '1000001'])('refuse a capacity of %s', (text) => {
+    expect(refusal({ POST_LIMIT_CAPACITY: text })).toContain(
+      'POST_LIMIT_CAPACITY: expected a whole number from 1 to 1000000',
+    )
+  })
+
+  test.each(['0', '0.000', '-1', '.5', '1e3', '0.0001', '100000.1', 'Infinity', ' '])(
+    'refuse a refill of "%s"',
+    (text) => {
+      expect(refusal({ POST_LIMIT_REFILL_PER_SECOND: text })).toBe(
+        `POST_LIMIT_REFILL_PER_SECOND: expected a number above 0, at most 100000, with up to 3 decimals; got "${text}"`,
+      )
+    },
+  )
 })
 
 describe('KAFKA_BOOTSTRAP_SERVERS', () => {

@@ -6,8 +6,8 @@ import fc from 'fast-check'
 import { TronWeb } from 'tronweb'
 import { describe, expect, it } from 'vitest'
 import { sha256 } from '../../functions/wallet/base58.ts'
-import { validateAddress } from '../../functions/wallet/validate-address.ts'
 import type { BitcoinNetwork, Network } from '../../shared/model.ts'
+import { validateAddress } from '../../shared/validate-address.ts'
 
 const base58check = createBase58check(sha256)
 const hashes = fc.uint8Array({ minLength: 20, maxLength: 20 })

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { base58, bech32, bech32m } from '@scure/base'
-import type { AddressType, BitcoinNetwork, Network } from '../../shared/model.ts'
+import type { AddressType, BitcoinNetwork, Network } from './model.ts'
 
 /** Why a text is no address of the network that was asked for. */
 export type InvalidityCode =
@@ -33,6 +33,8 @@ type Decoded =
       readonly bitcoinNetwork?: BitcoinNetwork
       readonly place: string
       readonly addressType: AddressType | undefined
+      /** The one form of all those that mean the same, which is how issued addresses are stored. */
+      readonly canonical: string
     }
   | { readonly reason: InvalidityCode; readonly detail: string }
 
@@ -73,6 +75,21 @@ export function validateAddress(address: string, network: Network, bitcoinNetwor
   return { valid: false, ...('place' in own ? decoded : own) }
 }
 
+/**
+ * An address of whichever network it says, in the form in which addresses are stored: EIP-55 for Ethereum, lower case for
+ * bech32, base58 as it stands. `network` is undefined for an address of none of ours.
+ */
+export function readAddress(
+  text: string,
+):
+  | { readonly network: Network | undefined; readonly canonical: string }
+  | { readonly reason: InvalidityCode; readonly detail: string } {
+  const fault = findFaultOfAnyText(text)
+  if (fault) return fault
+  const decoded = decode(text)
+  return 'place' in decoded ? { network: decoded.network, canonical: decoded.canonical } : decoded
+}
+
 function findFaultOfAnyText(text: string) {
   if (text.length === 0) return refuse('empty', 'expected an address; got nothing')
   if (text.length > longestAddress) {
@@ -98,24 +115,26 @@ function decodeHex(text: string): Decoded {
   if (wrong !== undefined) return refuse('invalid_character', `expected hex digits; got ${describeCharacter(wrong)}`)
   if (digits.length !== 40) return refuse('wrong_length', `expected 40 hex digits; got ${digits.length}`)
   const isMixed = /[a-f]/.test(digits) && /[A-F]/.test(digits)
-  if (isMixed && !hasEip55Checksum(digits)) {
+  const checksummed = toEip55(digits)
+  if (isMixed && checksummed !== digits) {
     return refuse('bad_checksum', 'the upper and lower case of the digits is not that of EIP-55')
   }
-  return { network: 'ethereum', place: 'Ethereum', addressType: 'eip55' }
+  return { network: 'ethereum', place: 'Ethereum', addressType: 'eip55', canonical: `0x${checksummed}` }
 }
 
 /** A letter is in upper case where the same nibble of keccak256(digits in lower case) is 8 or more (EIP-55). */
-function hasEip55Checksum(digits: string): boolean {
-  const nibbles = Buffer.from(keccak_256(Buffer.from(digits.toLowerCase(), 'ascii'))).toString('hex')
-  return [...digits].every(
-    (digit, at) => /\d/.test(digit) || (digit === digit.toUpperCase()) === Number.parseInt(nibbles[at] ?? '', 16) >= 8,
-  )
+function toEip55(digits: string): string {
+  const lower = digits.toLowerCase()
+  const nibbles = Buffer.from(keccak_256(Buffer.from(lower, 'ascii'))).toString('hex')
+  return [...lower]
+    .map((digit, at) => (Number.parseInt(nibbles[at] ?? '', 16) >= 8 ? digit.toUpperCase() : digit))
+    .join('')
 }
 
 // ---- base58check
 
 /** Version bytes; 20 bytes of hash follow each. */
-const versions: Readonly<Record<number, Extract<Decoded, { place: string }>>> = {
+const versions: Readonly<Record<number, Omit<Extract<Decoded, { place: string }>, 'canonical'>>> = {
   0: { network: 'bitcoin', bitcoinNetwork: 'mainnet', place: 'Bitcoin mainnet', addressType: 'p2pkh' },
   5: { network: 'bitcoin', bitcoinNetwork: 'mainnet', place: 'Bitcoin mainnet', addressType: 'p2sh-p2wpkh' },
   111: { network: 'bitcoin', bitcoinNetwork: 'testnet', place: 'Bitcoin testnet', addressType: 'p2pkh' },
@@ -142,7 +161,7 @@ function decodeBase58Check(text: string): Decoded {
   }
   const version = bytes[0] ?? 0
   const place = `an unknown network (version byte 0x${version.toString(16).padStart(2, '0')})`
-  return versions[version] ?? { network: undefined, place, addressType: undefined }
+  return { ...(versions[version] ?? { network: undefined, place, addressType: undefined }), canonical: text }
 }
 
 // ---- bech32, bech32m
@@ -183,10 +202,10 @@ function decodeSegwit(text: string): Decoded {
   const { bitcoinNetwork, place } = (Object.hasOwn(prefixes, prefix) && prefixes[prefix]) || {
     place: 'an unknown network (another prefix than bc and tb)',
   }
-  if (!bitcoinNetwork) return { network: undefined, place, addressType: undefined }
+  if (!bitcoinNetwork) return { network: undefined, place, addressType: undefined, canonical: lower }
   const program = decodeWitnessProgram(coder.decode(lower as `${string}1${string}`).words, coder)
   if ('reason' in program) return program
-  return { network: 'bitcoin', bitcoinNetwork, place, addressType: program.addressType }
+  return { network: 'bitcoin', bitcoinNetwork, place, addressType: program.addressType, canonical: lower }
 }
 
 /** BIP-173 and BIP-350, "Decoding": versions 0 to 16, programs of 2 to 40 bytes, of version 0 only 20 or 32. */
