@@ -98,5 +98,7 @@ console.log(
   `\nratio of the medians, flooded to alone: ${median(ratios).toFixed(2)} (rounds: ${ratios.map((ratio) => ratio.toFixed(2)).join(', ')})`,
 )
 if (!answered.has(429)) {
-  console.log('nothing was refused: the flood stayed below the limit, and what it left to do slows the quiet rounds as well')
+  console.log(
+    'nothing was refused: the flood stayed below the limit, and what it left to do slows the quiet rounds as well',
+  )
 }

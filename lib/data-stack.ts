@@ -2,9 +2,11 @@
 // No custom resource that is a Lambda, and nothing that points into the service stack.
 import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
+import type { TokenSettings } from '../functions/authorize/environment.ts'
 import { DocumentBucket } from './document-bucket.ts'
 import { EventStream } from './event-stream.ts'
 import type { Stage } from './stage.ts'
+import { UserPool } from './user-pool.ts'
 import { Vault } from './vault.ts'
 import { WalletDatabase } from './wallet-database.ts'
 
@@ -18,6 +20,8 @@ export class DataStack extends Stack {
   readonly vault: Vault
   readonly database: WalletDatabase
   readonly events: EventStream
+  /** Whose access tokens are let in; undefined: nobody's. */
+  readonly tokens: TokenSettings | undefined
 
   constructor(scope: Construct, props: DataStackProps) {
     const { stage } = props
@@ -31,13 +35,22 @@ export class DataStack extends Stack {
     this.database = new WalletDatabase(this, 'Database', { stage })
     this.events = new EventStream(this, 'Events', { stage })
 
-    const outputs = {
+    const outputs: Record<string, string> = {
       DatabaseAdminSecretArn: this.database.adminSecret.attrId,
       VaultSecretArn: this.vault.secret.attrId,
       VaultKeyArn: this.vault.key.keyArn,
       DocumentBucketName: this.documents.bucket.bucketName,
       VerificationQueueUrl: this.documents.queue.queueUrl,
       VerificationDeadLetterQueueUrl: this.documents.deadLetterQueue.queueUrl,
+    }
+    if (stage.tokens !== undefined && 'kind' in stage.tokens) {
+      const users = new UserPool(this, 'Users', { stage, callbackUrls: stage.tokens.callbackUrls })
+      outputs.UserPoolId = users.pool.userPoolId
+      outputs.ApplicationClientId = users.applicationClient.userPoolClientId
+      outputs.ServiceClientId = users.serviceClient.userPoolClientId
+      this.tokens = users.tokens
+    } else {
+      this.tokens = stage.tokens
     }
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value })
   }

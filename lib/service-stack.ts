@@ -32,7 +32,7 @@ export interface ServiceStackProps {
 export class ServiceStack extends Stack {
   constructor(scope: Construct, props: ServiceStackProps) {
     const { stage, bundles } = props
-    const { documents, vault, database, events } = props.data
+    const { documents, vault, database, events, tokens } = props.data
     super(scope, `verified-wallets-${stage.name}-service`, {
       description: 'Verified wallets: functions and API',
       env: { account: stage.account, region: stage.region },
@@ -167,7 +167,7 @@ export class ServiceStack extends Stack {
       identity: new FunctionIdentity(this, 'AuthorizeIdentity'),
       bundle: bundles.authorize,
       description: 'Lets in who bears a token of the issuer: no database, no secret',
-      environment: { TOKENS: this.toJsonString(stage.tokens ?? null) },
+      environment: { TOKENS: this.toJsonString(tokens ?? null) },
       // Signatures are computation, and whoever calls first waits for the start.
       memorySize: 512,
       timeout: Duration.seconds(10),

@@ -148,6 +148,9 @@ type ExternalDatabase = {
   readonly name: string
 }
 
+/** Tokens of a Cognito user pool that is deployed with the data: for users of one application, and for services. */
+type UserPoolTokens = { readonly kind: 'user-pool'; readonly callbackUrls: readonly string[] }
+
 /** One row of the stage table. */
 export type Stage = {
   readonly name: 'local'
@@ -167,7 +170,7 @@ export type Stage = {
   /** How often a method may be called by all callers together; the gateway answers 429 above that. */
   readonly gatewayLimits: { readonly post: GatewayLimit; readonly others: GatewayLimit }
   /** Whose access tokens are let in. Undefined: nobody's; the API then answers 401 to all but its public routes. */
-  readonly tokens: TokenSettings | undefined
+  readonly tokens: TokenSettings | UserPoolTokens | undefined
   readonly maxDocumentSizeMb: number
   readonly verificationDelaySeconds: number
   /** Messages that one verification invocation takes, and how many of them run at once. */

@@ -251,6 +251,19 @@ describe('keys of the issuer', () => {
     expect(await catchError(() => find('a'))).toMatchObject({ part: 'issuer', cause: away, retriable: true })
   })
 
+  it.each([
+    ['a symmetric key', { kty: 'oct', k: 'c2VjcmV0' }],
+    ['a key for encryption', { use: 'enc' }],
+    ['a key of another algorithm', { alg: 'ES384' }],
+    ['a point that is on no curve', { x: 'AAAA', y: 'AAAA' }],
+    ['half a key', { y: undefined }],
+  ])('of another kind than the algorithm let nobody in: %s', async (_, fields) => {
+    const { kid = '' } = key
+    const published = { ...toPublic(key), ...fields, kid } as Jwk & { kid: string }
+    const check = createTokenCheck(settings, { now: () => new Date(), findKey: async () => published })
+    expect(await catchError(async () => check(`Bearer ${await signClaims()}`))).toBeInstanceOf(TokenRefusal)
+  })
+
   it('of an issuer that never answered let nobody in, and it is not hammered', async () => {
     const { find, fetchKeys, pass } = setUp([away, ['a']])
     for (let number = 0; number < 3; number += 1) {

@@ -39,7 +39,7 @@ async function startState(name: string): Promise<{ state: string; issuer: Runnin
 /** Asks as the deployed authorizer does: by the stage table, over HTTP. */
 function check(issuer: RunningIssuer, token: string) {
   const { tokens } = findStage('local', readSettings({ TOKEN_ISSUER: issuer.url }))
-  if (tokens === undefined) throw new Error('expected the local stage to have an issuer')
+  if (tokens === undefined || 'kind' in tokens) throw new Error('expected the local stage to have an issuer')
   const now = () => new Date()
   const fetchKeys = async () => (await (await fetch(`${issuer.url}/.well-known/jwks.json`)).json()) as Jwks
   return createTokenCheck(tokens, { now, findKey: createIssuerKeys({ now, fetchKeys }) })(`Bearer ${token}`)
