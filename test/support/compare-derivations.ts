@@ -83,7 +83,10 @@ function cacheCoinNodes(master: HDKey): HDKey {
   return { derive } as HDKey
 }
 
+const parent = process.ppid
 while (compared < Number(count)) {
+  // Whoever waited for the result is gone.
+  if (process.ppid !== parent) process.exit(1)
   const isTestnet = (draw()[0] as number) % 4 === 0
   const mnemonic = bip39.entropyToMnemonic(draw())
   const { keyring, close } = openRoot(Buffer.from(mnemonic, 'ascii'), 1, bitcoinNetworks[isTestnet ? 1 : 0])

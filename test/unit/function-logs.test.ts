@@ -8,7 +8,12 @@ import { makeAwsClient } from '../support/fakes.ts'
 
 /** What is shown of a function that wrote these messages. */
 async function show(messages: readonly string[]): Promise<LogLine[]> {
-  const events = messages.map((message, at) => ({ timestamp: Date.now() + at, logStreamName: 'container', message }))
+  // Later than the following begins, as CloudWatch answers only what is asked for.
+  const events = messages.map((message, at) => ({
+    timestamp: Date.now() + 60_000 + at,
+    logStreamName: 'container',
+    message,
+  }))
   const lines: LogLine[] = []
   const following = await followFunctionLogs({
     lambda: makeAwsClient<LambdaClient>(() => ({ LoggingConfig: { LogGroup: 'group' } })).client,

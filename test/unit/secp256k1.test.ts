@@ -1,4 +1,4 @@
-// The WebAssembly module: which one it is, that it can reach nothing, the edges of the standards, and what stays in it.
+// The WebAssembly module: which one it is, that it can reach nothing, and the edges of the standards.
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { keccak_256 } from '@noble/hashes/sha3.js'
@@ -11,17 +11,12 @@ import { type ExtendedKey, KeyError, toChild, toMasterKey } from '../../function
 import {
   addToPrivateKey,
   addToPublicKey,
-  deriveAddress,
   isPrivateKey,
   isPublicKey,
   keccak256,
-  memory,
-  stackBytes,
-  stackTop,
   toCompressed,
   toPublicKey,
   toUncompressed,
-  wipeScratch,
 } from '../../functions/wallet/secp256k1.ts'
 
 const binary = readFileSync(new URL('../../functions/wallet/secp256k1/secp256k1.wasm', import.meta.url))
@@ -169,46 +164,5 @@ describe('hashes and encodings', () => {
     expect(encodeBase58Check(fromHex('0062e907b15cbf27d5425399ebf6f0fb50ebb88f18'))).toBe(
       '1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa',
     )
-  })
-})
-
-describe('what stays in the memory of the module', () => {
-  const key = Uint8Array.from(randomBytes(32))
-  const tweak = Uint8Array.from(randomBytes(32))
-  const publicKey = toPublicKey(key) as Uint8Array
-  const node = { mask: tweak, masked: key.map((byte, at) => byte ^ (tweak[at] as number)), chainCode: tweak }
-  const calls: readonly [name: string, call: () => unknown][] = [
-    ['isPrivateKey', () => isPrivateKey(key)],
-    ['toPublicKey', () => toPublicKey(key)],
-    ['addToPrivateKey', () => addToPrivateKey(key, tweak)],
-    ['addToPublicKey', () => addToPublicKey(publicKey, tweak)],
-    ['toUncompressed', () => toUncompressed(publicKey)],
-    ['keccak256', () => keccak256(publicKey)],
-    ['deriveAddress', () => deriveAddress(node, 5, 65)],
-  ]
-
-  it.each(calls)('after %s and a wipe: nothing that was not there before', (_, call) => {
-    wipeScratch()
-    const before = memory.slice()
-    call()
-    wipeScratch()
-    expect(Buffer.compare(memory, before)).toBe(0)
-  })
-
-  it.each(calls)('%s does not reach deeper into the stack than is wiped', (_, call) => {
-    const painted = stackTop - 3 * stackBytes
-    memory.fill(0xa5, painted, stackTop)
-    call()
-    const untouched = memory.slice(painted, stackTop - stackBytes)
-    wipeScratch()
-    memory.fill(0, painted, stackTop)
-    expect(untouched.every((byte) => byte === 0xa5)).toBe(true)
-  })
-
-  it('a derivation wipes by itself', () => {
-    wipeScratch()
-    const before = memory.slice()
-    deriveAddress(node, 5, 33)
-    expect(Buffer.compare(memory, before)).toBe(0)
   })
 })
