@@ -28,6 +28,8 @@ const environment = {
   WALLET_CREATED_TOPIC: 'none',
   DOCUMENT_BUCKET: 'none',
   MAX_DOCUMENT_SIZE_MB: '10',
+  POST_LIMIT_CAPACITY: '60',
+  POST_LIMIT_REFILL_PER_SECOND: '1',
   VAULT_SECRET_ARN: 'none',
   VAULT_KEY_ARN: 'none',
   TOKENS: 'null',
