@@ -92,7 +92,7 @@ function meets(conditions: Conditions, context: Request['context']): boolean {
 }
 
 /** Whether a statement speaks of the request, whoever asks. */
-function applies(statement: PolicyStatement, { action, resource, context }: Request): boolean {
+export function speaksOf(statement: PolicyStatement, { action, resource, context }: Request): boolean {
   return (
     statement.actions.some((pattern) => fits(action.toLowerCase(), pattern.toLowerCase())) &&
     (statement.resources ?? ['*']).some((pattern) => fits(resource, pattern)) &&
@@ -125,9 +125,9 @@ function names(statement: PolicyStatement, caller: Caller): 'itself' | 'account'
  */
 export function isAllowed(request: Request, resourcePolicy: readonly PolicyStatement[] | undefined): boolean {
   const { caller } = request
-  const ofCaller = caller.kind === 'role' ? caller.statements.filter((each) => applies(each, request)) : []
+  const ofCaller = caller.kind === 'role' ? caller.statements.filter((each) => speaksOf(each, request)) : []
   const ofResource = (resourcePolicy ?? [])
-    .filter((statement) => applies(statement, request))
+    .filter((statement) => speaksOf(statement, request))
     .map(({ effect, ...rest }) => ({ effect, names: names({ effect, ...rest }, caller) }))
     .filter((statement) => statement.names !== undefined)
   if ([...ofCaller, ...ofResource].some(({ effect }) => effect === 'Deny')) return false

@@ -1,0 +1,93 @@
+// The table of who may do what, live: each role is taken on, and tries each call on everything that is worth taking.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CloudFormationClient, ListStackResourcesCommand } from '@aws-sdk/client-cloudformation'
+import { AssumeRoleCommand } from '@aws-sdk/client-sts'
+import { describe, expect, it } from 'vitest'
+import { localStage, type Template } from '../infra/templates.ts'
+import { type Clients, liveCalls, notTried, openClients } from '../support/live-calls.ts'
+import type { StackDescription } from '../support/local-stack.ts'
+import { readWorld } from '../support/policy-world.ts'
+import { tellWhoMay } from '../support/who-may.ts'
+import { findSubjects, nameResources } from '../support/who-may-subjects.ts'
+
+type Context = { readonly stack: () => StackDescription; readonly state: string }
+
+const stacks = { data: 'verified-wallets-local-data', service: 'verified-wallets-local-service' } as const
+
+const isRefusal = (error: unknown) => error instanceof Error && /AccessDenied|NotAuthorized/.test(error.name)
+
+/** Whether a call is refused for want of a permission; any other end of it is not our question. */
+async function isRefused(call: Promise<unknown>): Promise<boolean> {
+  return await call.then(() => false, isRefusal)
+}
+
+/** Defines the tests; the stack must be running when they run. */
+export function describeWhoMay(context: Context): void {
+  const open = (credentials = { accessKeyId: 'test', secretAccessKey: 'test' }) =>
+    openClients(context.stack().emulator_url, credentials)
+
+  /** What the resources are called, by their logical ids. */
+  async function findPhysicalIds(): Promise<Readonly<Record<string, string>>> {
+    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+    const cloudFormation = new CloudFormationClient({
+      ...{ endpoint: context.stack().emulator_url, region: 'us-east-1', credentials },
+    })
+    const pages = await Promise.all(
+      Object.values(stacks).map((StackName) => cloudFormation.send(new ListStackResourcesCommand({ StackName }))),
+    )
+    const found = pages.flatMap(({ StackResourceSummaries = [] }) => StackResourceSummaries)
+    return Object.fromEntries(found.map((each) => [each.LogicalResourceId, each.PhysicalResourceId]))
+  }
+
+  const takeOn = async (name: string): Promise<Clients> => {
+    const { Credentials: given } = await open().sts.send(
+      new AssumeRoleCommand({ RoleArn: `arn:aws:iam::000000000000:role/${name}`, RoleSessionName: 'who-may' }),
+    )
+    return open({
+      ...{ accessKeyId: given?.AccessKeyId ?? '', secretAccessKey: given?.SecretAccessKey ?? '' },
+      ...{ sessionToken: given?.SessionToken ?? '' },
+    })
+  }
+
+  describe('who may do what, live', () => {
+    it('each role may do what the table says, and is refused all else', async () => {
+      const read = (name: string): Template =>
+        JSON.parse(readFileSync(join(context.state, 'cdk.out', `${name}.template.json`), 'utf8'))
+      const templates = { data: read(stacks.data), service: read(stacks.service) }
+      const stage = localStage()
+      const world = readWorld(templates, stage)
+      const nameOf = nameResources(templates)
+      const subjects = findSubjects(templates, world, stage)
+      const expected = tellWhoMay(world, subjects, nameOf)
+      const physical = await findPhysicalIds()
+
+      const [refusedButMay, mayButRefused, tried] = [[] as string[], [] as string[], [] as string[]]
+      for (const roleId of Object.keys(world.roles)) {
+        const clients = await takeOn(physical[roleId] ?? '')
+        for (const { name, logicalId, actions, arn } of subjects) {
+          // A version is asked of the templates alone: none is published here.
+          if (name.endsWith(', a version')) continue
+          const asked = new Set([...actions, ...Object.keys(expected[name] ?? {})])
+          for (const action of [...asked].filter((each) => liveCalls[each] !== undefined)) {
+            const key = /^arn:aws:s3:::[^/]+\/(.*)$/.exec(arn)?.[1] ?? ''
+            const refused = await isRefused(
+              liveCalls[action]?.(clients, physical[logicalId] ?? '', key) ?? Promise.resolve(),
+            )
+            const may = expected[name]?.[action]?.includes(nameOf(roleId)) ?? false
+            const row = `${nameOf(roleId)} ${action} ${name}`
+            tried.push(row)
+            if (may && refused) refusedButMay.push(row)
+            if (!may && !refused) mayButRefused.push(row)
+          }
+        }
+      }
+      expect({ refusedButMay, mayButRefused }).toEqual({ refusedButMay: [], mayButRefused: [] })
+      expect(tried.length).toBeGreaterThan(1000)
+    })
+
+    it('every action of the table is tried, but those with a reason', () => {
+      expect(Object.keys(notTried).filter((action) => liveCalls[action])).toEqual([])
+    })
+  })
+}
