@@ -2,6 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CloudFormationClient, ListStackResourcesCommand } from '@aws-sdk/client-cloudformation'
+import {
+  CreateAccessKeyCommand,
+  CreateUserCommand,
+  DeleteAccessKeyCommand,
+  DeleteUserCommand,
+  DeleteUserPolicyCommand,
+  PutUserPolicyCommand,
+} from '@aws-sdk/client-iam'
 import { AssumeRoleCommand } from '@aws-sdk/client-sts'
 import { describe, expect, it } from 'vitest'
 import { localStage, type Template } from '../infra/templates.ts'
@@ -40,8 +48,28 @@ export function describeWhoMay(context: Context): void {
     return Object.fromEntries(found.map((each) => [each.LogicalResourceId, each.PhysicalResourceId]))
   }
 
-  const takeOn = async (name: string): Promise<Clients> => {
-    const { Credentials: given } = await open().sts.send(
+  /** A user who may take on any role that trusts the account: no policy stops the account's root in the emulator. */
+  async function withUser(work: (user: Clients) => Promise<void>): Promise<void> {
+    const { iam } = open()
+    const user = { UserName: 'who-may' }
+    const PolicyDocument = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' }],
+    })
+    await iam.send(new CreateUserCommand(user))
+    await iam.send(new PutUserPolicyCommand({ ...user, PolicyName: 'take-on', PolicyDocument }))
+    const { AccessKey: key } = await iam.send(new CreateAccessKeyCommand(user))
+    try {
+      await work(open({ accessKeyId: key?.AccessKeyId ?? '', secretAccessKey: key?.SecretAccessKey ?? '' }))
+    } finally {
+      await iam.send(new DeleteAccessKeyCommand({ ...user, AccessKeyId: key?.AccessKeyId }))
+      await iam.send(new DeleteUserPolicyCommand({ ...user, PolicyName: 'take-on' }))
+      await iam.send(new DeleteUserCommand(user))
+    }
+  }
+
+  async function takeOn(user: Clients, name: string): Promise<Clients> {
+    const { Credentials: given } = await user.sts.send(
       new AssumeRoleCommand({ RoleArn: `arn:aws:iam::000000000000:role/${name}`, RoleSessionName: 'who-may' }),
     )
     return open({
