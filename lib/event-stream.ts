@@ -4,6 +4,12 @@ import { Construct } from 'constructs'
 import type { FunctionIdentity } from './function-identity.ts'
 import type { Stage } from './stage.ts'
 
+/** What a function is told to find Kafka. */
+export interface KafkaEnvironment {
+  readonly KAFKA_BOOTSTRAP_SERVERS: string
+  readonly KAFKA_AUTHENTICATION: 'iam' | 'none'
+}
+
 export interface EventStreamProps {
   readonly stage: Stage
 }
@@ -18,25 +24,16 @@ export class EventStream extends Construct {
   }
 
   /** Lets a function publish `user.verified`. */
-  grantPublishUserVerified(_identity: FunctionIdentity): {
-    KAFKA_BOOTSTRAP_SERVERS: string
-    USER_VERIFIED_TOPIC: string
-  } {
-    return { KAFKA_BOOTSTRAP_SERVERS: this.bootstrapServers, USER_VERIFIED_TOPIC: this.stage.topics.userVerified.name }
+  grantPublishUserVerified(_identity: FunctionIdentity): KafkaEnvironment & { USER_VERIFIED_TOPIC: string } {
+    return { ...this.address, USER_VERIFIED_TOPIC: this.stage.topics.userVerified.name }
   }
 
   /** Lets a function publish `wallet.created`. */
-  grantPublishWalletCreated(_identity: FunctionIdentity): {
-    KAFKA_BOOTSTRAP_SERVERS: string
-    WALLET_CREATED_TOPIC: string
-  } {
-    return {
-      KAFKA_BOOTSTRAP_SERVERS: this.bootstrapServers,
-      WALLET_CREATED_TOPIC: this.stage.topics.walletCreated.name,
-    }
+  grantPublishWalletCreated(_identity: FunctionIdentity): KafkaEnvironment & { WALLET_CREATED_TOPIC: string } {
+    return { ...this.address, WALLET_CREATED_TOPIC: this.stage.topics.walletCreated.name }
   }
 
-  private get bootstrapServers(): string {
-    return this.stage.kafka.bootstrapServers.join(',')
+  private get address(): KafkaEnvironment {
+    return { KAFKA_BOOTSTRAP_SERVERS: this.stage.kafka.bootstrapServers.join(','), KAFKA_AUTHENTICATION: 'none' }
   }
 }

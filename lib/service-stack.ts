@@ -142,6 +142,7 @@ export class ServiceStack extends Stack {
         ...vault.grantOpen(walletIdentity),
         STAGE: stage.name,
         BITCOIN_NETWORK: stage.bitcoinNetwork,
+        ROOT_COMMITMENT: 'of-record',
         ACCEPT_PUBLIC_MNEMONICS: stage.acceptsPublicMnemonics ? 'true' : 'false',
         ANNOUNCE_FUNCTION: announce.grantInvoke(walletIdentity),
       },

@@ -18,7 +18,8 @@ export interface DatabaseEnvironment {
   readonly DATABASE_HOST: string
   readonly DATABASE_PORT: string
   readonly DATABASE_NAME: string
-  readonly DATABASE_SECRET_ARN: string
+  readonly DATABASE_LOGIN: `secret:${string}` | `iam:${string}`
+  readonly DATABASE_TLS: 'rds' | 'off'
 }
 
 export interface WalletDatabaseProps {
@@ -30,7 +31,7 @@ export class WalletDatabase extends Construct {
   /** `{"username","password"}` of an administrator. Made empty: whoever runs the server puts them in. */
   readonly adminSecret: CfnSecret
   private readonly roleSecrets: Readonly<Record<DatabaseRole, CfnSecret>>
-  private readonly address: Omit<DatabaseEnvironment, 'DATABASE_SECRET_ARN'>
+  private readonly address: Omit<DatabaseEnvironment, 'DATABASE_LOGIN'>
 
   constructor(scope: Construct, id: string, props: WalletDatabaseProps) {
     super(scope, id)
@@ -41,6 +42,7 @@ export class WalletDatabase extends Construct {
       DATABASE_HOST: database.host,
       DATABASE_PORT: String(database.port),
       DATABASE_NAME: database.name,
+      DATABASE_TLS: 'off',
     }
     this.adminSecret = new CfnSecret(this, 'AdminSecret', {
       description: 'Administrator of the database, for migrations: {"username","password"}',
@@ -79,7 +81,7 @@ export class WalletDatabase extends Construct {
       actions: ['secretsmanager:GetSecretValue'],
       resources: [secretArn],
     })
-    return { ...this.address, DATABASE_SECRET_ARN: secretArn }
+    return { ...this.address, DATABASE_LOGIN: `secret:${secretArn}` }
   }
 
   /** Lets the migrate function sign in as administrator, and read the passwords that it gives to the other roles. */
@@ -97,7 +99,7 @@ export class WalletDatabase extends Construct {
     })
     return {
       ...this.address,
-      DATABASE_SECRET_ARN: this.adminSecret.attrId,
+      DATABASE_LOGIN: `secret:${this.adminSecret.attrId}`,
       DATABASE_ROLE_SECRETS: Stack.of(identity).toJsonString(arns),
     }
   }
