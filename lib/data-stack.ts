@@ -7,6 +7,7 @@ import { DocumentBucket } from './document-bucket.ts'
 import { MskCluster } from './msk-cluster.ts'
 import type { Stage } from './stage.ts'
 import { StorageKey } from './storage-key.ts'
+import { letAccountTakeOnRoles } from './tried-roles.ts'
 import { UserPool } from './user-pool.ts'
 import { Vault } from './vault.ts'
 import { listZones, Vpc } from './vpc.ts'
@@ -69,6 +70,7 @@ export class DataStack extends Stack {
       this.tokens = stage.tokens
     }
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value })
+    if (stage.accountTakesOnRoles) letAccountTakeOnRoles(this)
   }
 
   /** By CloudFormation's own list: asking the account for it would need one when templates are written. */

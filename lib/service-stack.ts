@@ -13,6 +13,7 @@ import { requirePartialResponses } from './partial-responses.ts'
 import { addAnnounce, addInspect, addVerification, addWallet } from './pipeline-functions.ts'
 import type { Surroundings } from './service-function.ts'
 import type { Stage } from './stage.ts'
+import { letAccountTakeOnRoles } from './tried-roles.ts'
 
 export interface ServiceStackProps {
   readonly stage: Stage
@@ -61,5 +62,6 @@ export class ServiceStack extends Stack {
       outputs[`${name.charAt(0).toUpperCase()}${name.slice(1)}FunctionName`] = deployed.function.functionName
     }
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value })
+    if (stage.accountTakesOnRoles) letAccountTakeOnRoles(this)
   }
 }

@@ -38,4 +38,6 @@ export const deployed = {
   acceptsPublicMnemonics: false,
   enforcesTls: true,
   requiresEncryptionContext: true,
+  accountTakesOnRoles: false,
+  meetsAwsSolutions: true,
 } as const satisfies Partial<Stage>

@@ -45,5 +45,7 @@ export function localStage(settings: Settings): Stage {
     enforcesTls: false,
     requiresEncryptionContext: false,
     keepsData: false,
+    accountTakesOnRoles: true,
+    meetsAwsSolutions: false,
   }
 }

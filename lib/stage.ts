@@ -142,4 +142,11 @@ export type Stage = {
   readonly requiresEncryptionContext: boolean
   /** Whether stateful resources are kept when a stack is deleted. */
   readonly keepsData: boolean
+  /**
+   * Whether users of the account may take on the functions' roles, where their own policies let them: so that a test can
+   * try what each role may do. Elsewhere only the service that a role is for may.
+   */
+  readonly accountTakesOnRoles: boolean
+  /** Whether the templates are held against cdk-nag's rules of AWS: not where an emulator keeps them from being met. */
+  readonly meetsAwsSolutions: boolean
 }

@@ -37,6 +37,11 @@ export type Template = {
 
 export type Templates = { readonly data: Template; readonly service: Template; readonly validation: string | undefined }
 
+/** A row of the stage table, as it is without settings. */
+export function stageOf(name: Stage['name']): Stage {
+  return findStage(name, readSettings({}))
+}
+
 export function localStage(settings: Record<string, string> = {}): Stage {
   return findStage('local', readSettings(settings))
 }
