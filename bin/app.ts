@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { App } from 'aws-cdk-lib'
-import { BundleError, bundleFunctions } from '../lib/bundle.ts'
+import { bundleFunctions } from '../lib/bundle.ts'
+import { BundleError } from '../lib/bundle-error.ts'
 import { DataStack } from '../lib/data-stack.ts'
+import { machineOf } from '../lib/native-packages.ts'
 import { ServiceStack } from '../lib/service-stack.ts'
 import { findStage, readSettings, SettingsError } from '../lib/stage.ts'
 
@@ -29,7 +31,7 @@ async function writeAssembly(options: { stage?: string; output?: string }): Prom
 
   const folder = await mkdtemp(join(tmpdir(), 'verified-wallets-'))
   try {
-    const bundles = await bundleFunctions(root, folder)
+    const bundles = await bundleFunctions(root, folder, machineOf(stage))
     const app = new App({
       context,
       analyticsReporting: false,

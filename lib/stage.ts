@@ -111,6 +111,24 @@ export function readSettings(environment: Readonly<Record<string, string | undef
 /** API Gateway's own token bucket, of each method. */
 export type GatewayLimit = { readonly requestsPerSecond: number; readonly burst: number }
 
+/** The firewall before the API. */
+export type FirewallSettings = {
+  /** Requests of one address in five minutes, above which it is refused: WAF takes 10 to 2,000,000,000. */
+  readonly requestsPerAddress: number
+}
+
+/** A domain name of our own for the API. */
+export type DomainSettings = {
+  readonly name: string
+  /** In ACM, in the region of the stage. */
+  readonly certificateArn: string
+  /**
+   * A PEM file of this repository with the authorities whose clients are let in by mutual TLS; the API's own address is
+   * closed then. Undefined: clients show no certificate.
+   */
+  readonly clientAuthorities?: string
+}
+
 /** One Kafka topic, as it is created on MSK and locally. */
 export type Topic = {
   readonly name: string
@@ -193,6 +211,13 @@ export type Stage = {
   readonly requiresEncryptionContext: boolean
   /** Whether stateful resources are kept when a stack is deleted. */
   readonly keepsData: boolean
+  /** The system that functions run on: Lambda's, or this machine's, where the emulator runs them as its own processes. */
+  readonly operatingSystem: NodeJS.Platform
+  /** How long lines of functions and of the API are kept: long enough to look into a complaint, and no longer. */
+  readonly logRetentionDays: 30 | 90
+  /** Undefined: nothing stands before the API. */
+  readonly firewall: FirewallSettings | undefined
+  readonly domain: DomainSettings | undefined
 }
 
 const partitions = 6
@@ -252,6 +277,11 @@ function localStage(settings: Settings): Stage {
     enforcesTls: false,
     requiresEncryptionContext: false,
     keepsData: false,
+    operatingSystem: process.platform,
+    logRetentionDays: 30,
+    // The emulator has no association of a firewall with an API.
+    firewall: undefined,
+    domain: undefined,
   }
 }
 
