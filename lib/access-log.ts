@@ -1,7 +1,7 @@
 // One line for each request to the API, in JSON: what was asked for and how it went. Never by whom, nor of whom.
 import { RemovalPolicy } from 'aws-cdk-lib'
 import { AccessLogField, AccessLogFormat, CfnAccount, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigateway'
-import { Effect, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import type { Stage } from './stage.ts'
@@ -69,13 +69,23 @@ export class AccessLog extends Construct {
     })
     this.destination = new LogGroupLogDestination(this.group)
 
-    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('apigateway.amazonaws.com') })
-    const policy = new Policy(this, 'Policy', { roles: [role] })
-    policy.addStatements(
-      new PolicyStatement({ sid: 'WriteGatewayLogs', effect: Effect.ALLOW, actions: loggingActions, resources: ['*'] }),
-    )
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('apigateway.amazonaws.com'),
+      inlinePolicies: {
+        WriteLogs: new PolicyDocument({
+          statements: [
+            new PolicyStatement({
+              sid: 'WriteGatewayLogs',
+              effect: Effect.ALLOW,
+              actions: loggingActions,
+              resources: ['*'],
+            }),
+          ],
+        }),
+      },
+    })
     this.account = new CfnAccount(this, 'Account', { cloudWatchRoleArn: role.roleArn })
-    this.account.node.addDependency(policy)
-    for (const kept of [role, policy, this.account]) kept.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    role.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    this.account.applyRemovalPolicy(RemovalPolicy.RETAIN)
   }
 }

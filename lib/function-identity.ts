@@ -17,6 +17,8 @@ export interface Permission {
   readonly sid: string
   readonly actions: readonly string[]
   readonly resources: readonly string[]
+  /** In the form of IAM: operator, key, value. */
+  readonly conditions?: Readonly<Record<string, unknown>>
 }
 
 /** The role of one function and its policy. */
@@ -39,6 +41,7 @@ export class FunctionIdentity extends Construct {
         effect: Effect.ALLOW,
         actions: [...permission.actions],
         resources: [...permission.resources],
+        ...(permission.conditions === undefined ? {} : { conditions: permission.conditions }),
       }),
     )
   }

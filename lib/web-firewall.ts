@@ -1,5 +1,5 @@
 // The firewall before the API: AWS's managed rules, and a limit for each address. Who a caller is, is not known here.
-import { RemovalPolicy } from 'aws-cdk-lib'
+import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import type { Stage as ApiStage } from 'aws-cdk-lib/aws-apigateway'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2'
@@ -126,15 +126,21 @@ export class WebFirewall extends Construct {
    */
   private logRefusals(stage: Stage): void {
     const group = new LogGroup(this, 'Refusals', {
-      // The firewall writes to groups of such names only.
+      // The firewall writes to groups of such names only. A fixed name cannot be made twice, so it goes with the stack.
       logGroupName: `aws-waf-logs-verified-wallets-${stage.name}`,
       retention: stage.logRetentionDays,
-      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: RemovalPolicy.DESTROY,
+    })
+    const groupArn = Stack.of(this).formatArn({
+      service: 'logs',
+      resource: 'log-group',
+      resourceName: group.logGroupName,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     })
     new CfnLoggingConfiguration(this, 'Logging', {
       resourceArn: this.webAcl.attrArn,
-      // Without the `:*` that CDK's ARN of a group ends with.
-      logDestinationConfigs: [group.logGroupArn.replace(/:\*$/, '')],
+      // Not the group's own attribute, which ends with `:*`.
+      logDestinationConfigs: [groupArn],
       redactedFields: [
         { uriPath: {} },
         { queryString: {} },
