@@ -135,6 +135,7 @@ export class DocumentBucket extends Construct {
       resources: [this.bucket.arnForObjects(`${incoming}*`)],
     })
     this.key.grantEncrypt(identity)
+    identity.callS3()
     return { DOCUMENT_BUCKET: this.bucket.bucketName }
   }
 
