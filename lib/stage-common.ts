@@ -40,4 +40,7 @@ export const deployed = {
   requiresEncryptionContext: true,
   accountTakesOnRoles: false,
   meetsAwsSolutions: true,
+  operatingSystem: 'linux',
+  // A domain name and its certificate are the deployer's.
+  domain: undefined,
 } as const satisfies Partial<Stage>

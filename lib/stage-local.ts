@@ -47,5 +47,10 @@ export function localStage(settings: Settings): Stage {
     keepsData: false,
     accountTakesOnRoles: true,
     meetsAwsSolutions: false,
+    operatingSystem: process.platform,
+    logRetentionDays: 30,
+    // The emulator knows no firewall before an API.
+    firewall: undefined,
+    domain: undefined,
   }
 }

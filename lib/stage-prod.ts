@@ -35,6 +35,8 @@ export function prodStage({ account, region }: Settings): Stage {
     topics: makeTopics(partitions),
     walletTrigger: makeWalletTrigger(partitions),
     postLimit: { capacity: 20, refillPerSecond: 1 },
+    // POST: 30 uploads at once at about 0.3 s each, a tenth of the 1000 invocations that an account has, so that the
+    // pipeline behind has the rest; 8.6 million a day. The others are reads, mostly of polling clients.
     gatewayLimits: {
       post: { requestsPerSecond: 100, burst: 200 },
       others: { requestsPerSecond: 500, burst: 1000 },
@@ -43,5 +45,10 @@ export function prodStage({ account, region }: Settings): Stage {
     reservedConcurrency: undefined,
     bitcoinNetwork: 'mainnet',
     keepsData: true,
+    // As long as a complaint about a document takes, and an intrusion to be found out.
+    logRetentionDays: 90,
+    // A quarter of what the gateway lets through in that time: a big client's server may be one address, and one flooder
+    // must not use up what is everybody's.
+    firewall: { requestsPerAddress: 45_000 },
   }
 }

@@ -8,6 +8,24 @@ import type { FunctionName } from './bundle.ts'
 /** API Gateway's own token bucket, of each method. */
 export type GatewayLimit = { readonly requestsPerSecond: number; readonly burst: number }
 
+/** The firewall before the API. */
+export type FirewallSettings = {
+  /** Requests of one address in five minutes, above which it is refused: WAF takes 10 to 2,000,000,000. */
+  readonly requestsPerAddress: number
+}
+
+/** A domain name of our own for the API. */
+export type DomainSettings = {
+  readonly name: string
+  /** In ACM, in the region of the stage. */
+  readonly certificateArn: string
+  /**
+   * A PEM file of this repository with the authorities whose clients are let in by mutual TLS; the API's own address is
+   * closed then. Undefined: clients show no certificate.
+   */
+  readonly clientAuthorities?: string
+}
+
 /** One Kafka topic, as it is created on MSK and locally. */
 export type Topic = {
   readonly name: string
@@ -149,4 +167,11 @@ export type Stage = {
   readonly accountTakesOnRoles: boolean
   /** Whether the templates are held against cdk-nag's rules of AWS: not where an emulator keeps them from being met. */
   readonly meetsAwsSolutions: boolean
+  /** The system that functions run on: Lambda's, or this machine's, where the emulator runs them as its own processes. */
+  readonly operatingSystem: NodeJS.Platform
+  /** How long lines of functions and of the API are kept: long enough to look into a complaint, and no longer. */
+  readonly logRetentionDays: 30 | 90
+  /** Undefined: nothing stands before the API. */
+  readonly firewall: FirewallSettings | undefined
+  readonly domain: DomainSettings | undefined
 }
