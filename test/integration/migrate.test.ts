@@ -172,6 +172,8 @@ test('the handler reads, applies and says what it did', async () => {
       port,
       name: database.name,
       applicationName: 'migrate',
+      tls: 'off',
+      now: Date.now,
       deadline: 60_000,
       readCredentials: async () => ({ username: url.username, password: url.password }),
     })

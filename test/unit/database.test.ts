@@ -12,7 +12,7 @@ import {
   type Sql,
 } from '../../shared/database.ts'
 import { ConfigurationError, UnavailableError } from '../../shared/errors.ts'
-import { openDatabase } from '../../shared/secrets.ts'
+import { openDatabase } from '../../shared/rds.ts'
 import { catchError, makeAwsClient, makeAwsError } from '../support/fakes.ts'
 
 const withCode = (code: string, message = 'as the driver says') => Object.assign(new Error(message), { code })
@@ -34,6 +34,8 @@ function setUp(options: Partial<DatabaseOptions> = {}) {
     port: 1,
     name: 'wallets',
     applicationName: 'test',
+    tls: 'off',
+    now: Date.now,
     deadline: 5000,
     ...options,
     readCredentials,

@@ -117,7 +117,13 @@ describe('wallet.created', () => {
 })
 
 describe('publishing', () => {
-  const publisher = createPublisher({ brokers: ['127.0.0.1:1'], clientId: 'test', now: () => 0 })
+  const publisher = createPublisher({
+    brokers: ['127.0.0.1:1'],
+    clientId: 'test',
+    login: undefined,
+    deadline: 1000,
+    now: () => 0,
+  })
 
   it('of nothing needs no broker', async () => {
     await expect(publisher.publish([])).resolves.toBeUndefined()
