@@ -62,6 +62,7 @@ export class ServiceStack extends Stack {
         ...events.grantPublishUserVerified(announceIdentity),
         ...events.grantPublishWalletCreated(announceIdentity),
         ...vault.grantDescribe(announceIdentity),
+        STAGE: stage.name,
       },
       memorySize: 256,
       // Below the schedule's minute, so that sweeps do not pile up behind a Kafka that is away.
@@ -84,6 +85,7 @@ export class ServiceStack extends Stack {
       environment: {
         ...database.grantConnect(intakeIdentity, 'intake'),
         ...documents.grantPut(intakeIdentity),
+        STAGE: stage.name,
         MAX_DOCUMENT_SIZE_MB: String(stage.maxDocumentSizeMb),
         POST_LIMIT_CAPACITY: String(stage.postLimit.capacity),
         POST_LIMIT_REFILL_PER_SECOND: String(stage.postLimit.refillPerSecond),
@@ -101,7 +103,7 @@ export class ServiceStack extends Stack {
       identity: inspectIdentity,
       bundle: bundles.inspect,
       description: 'Opens a document of a stranger: no database, no Kafka',
-      environment: documents.grantGet(inspectIdentity),
+      environment: { ...documents.grantGet(inspectIdentity), STAGE: stage.name },
       // One full core: decoding is all computation. It also holds the pixels of a large photograph.
       memorySize: 1769,
       // A document that fits takes a second or two; what takes longer is made to.
@@ -117,6 +119,7 @@ export class ServiceStack extends Stack {
       environment: {
         ...database.grantConnect(verificationIdentity, 'verification'),
         ...events.grantPublishUserVerified(verificationIdentity),
+        STAGE: stage.name,
         INSPECT_FUNCTION: inspect.grantInvoke(verificationIdentity),
       },
       memorySize: 256,
@@ -156,7 +159,7 @@ export class ServiceStack extends Stack {
       identity: readIdentity,
       bundle: bundles.read,
       description: 'Answers what is known of a verification, of wallets, and of health',
-      environment: database.grantConnect(readIdentity, 'read'),
+      environment: { ...database.grantConnect(readIdentity, 'read'), STAGE: stage.name },
       memorySize: 256,
       timeout: Duration.seconds(10),
     })
@@ -178,7 +181,7 @@ export class ServiceStack extends Stack {
       identity: new FunctionIdentity(this, 'AuthorizeIdentity'),
       bundle: bundles.authorize,
       description: 'Lets in who bears a token of the issuer: no database, no secret',
-      environment: { TOKENS: this.toJsonString(tokens ?? null) },
+      environment: { STAGE: stage.name, TOKENS: this.toJsonString(tokens ?? null) },
       // Signatures are computation, and whoever calls first waits for the start.
       memorySize: 512,
       timeout: Duration.seconds(10),

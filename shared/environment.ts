@@ -10,6 +10,9 @@ export const databaseEnvironment = {
   DATABASE_SECRET_ARN: z.string().min(1),
 }
 
+/** What a function that writes metrics is told. */
+export const metricsEnvironment = { STAGE: z.string().min(1) }
+
 /**
  * Parses the environment of a function.
  *

@@ -7,6 +7,7 @@ import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createPublisher } from '../../shared/kafka.ts'
 import { createLog } from '../../shared/log.ts'
+import { createMetrics, flushAfter } from '../../shared/metrics.ts'
 import { openDatabase } from '../../shared/secrets.ts'
 import {
   beginInspection,
@@ -25,6 +26,7 @@ const database = openDatabase(new SecretsManagerClient(quickCalls), environment,
 })
 // One attempt: a repeated call would open the document twice; the queue is the retry.
 const lambda = new LambdaClient({ maxAttempts: 1, requestHandler: { connectionTimeout: 2000, requestTimeout: 12_000 } })
+const { count, measure, flush } = createMetrics('verification', environment.STAGE)
 const now = () => new Date()
 const publisher = createPublisher({
   brokers: environment.KAFKA_BOOTSTRAP_SERVERS.split(','),
@@ -33,8 +35,10 @@ const publisher = createPublisher({
 })
 const beat = createBeat('kafka', { now, write: (heartbeat) => database.run((sql) => writeHeartbeat(sql, heartbeat)) })
 
-export const handler = createHandler({
+const handle = createHandler({
   log: createLog('verification'),
+  count,
+  measure,
   now,
   topic: environment.USER_VERIFIED_TOPIC,
   beginInspection: (id, attempt) => database.run((sql) => beginInspection(sql, id, attempt)),
@@ -61,3 +65,5 @@ export const handler = createHandler({
     }
   },
 })
+
+export const handler = flushAfter({ flush }, handle)
