@@ -189,7 +189,10 @@ describe('a sweep', () => {
       ],
     ],
   ])('takes %i wallets in pages of 500, one transaction a page', async (count, expected) => {
-    const wallets = Array.from({ length: count }, (_, number) => makeWallet({ userId: `user-${number}` }))
+    const wallets = Array.from({ length: count }, (_, number) => ({
+      ...makeIssued(),
+      userId: `user-${number}`,
+    }))
     const { handle, steps, pages } = setUp({ wallets })
     expect(await handle()).toMatchObject({ wallets: count })
     expect(steps.filter((step) => step.includes('wallet'))).toEqual(expected)
