@@ -7,7 +7,8 @@ import { App } from 'aws-cdk-lib'
 import { BundleError, bundleFunctions } from '../lib/bundle.ts'
 import { DataStack } from '../lib/data-stack.ts'
 import { ServiceStack } from '../lib/service-stack.ts'
-import { findStage, readSettings, SettingsError } from '../lib/stage.ts'
+import { readSettings, SettingsError } from '../lib/settings.ts'
+import { findStage } from '../lib/stage-table.ts'
 
 const root = join(import.meta.dirname, '..')
 

@@ -1,5 +1,6 @@
 // A Lambda function of this service: runtime, log group, identity, and an environment checked against its schema.
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { SubnetType } from 'aws-cdk-lib/aws-ec2'
 import { Architecture, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
@@ -51,6 +52,13 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
       environment: props.environment,
       memorySize: props.memorySize,
       timeout: props.timeout,
+      ...(identity.vpc && identity.securityGroup
+        ? {
+            vpc: identity.vpc.vpc,
+            vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED },
+            securityGroups: [identity.securityGroup],
+          }
+        : {}),
     })
     this.function.node.addDependency(identity.policy)
   }
@@ -62,6 +70,7 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
       actions: ['lambda:InvokeFunction'],
       resources: [this.function.functionArn],
     })
+    identity.call('lambda')
     return this.function.functionName
   }
 }
