@@ -48,7 +48,10 @@ export class DeployCalls extends Construct {
       resources: [clusterArn],
     })
     // Asked again when anything of the cluster changes in the stage table: then its brokers may be others.
-    const version = createHash('sha256').update(JSON.stringify([stage.kafka, stage.network])).digest('hex').slice(0, 16)
+    const version = createHash('sha256')
+      .update(JSON.stringify([stage.kafka, stage.network]))
+      .digest('hex')
+      .slice(0, 16)
     const output = 'BootstrapBrokerStringSaslIam'
     return this.make('BootstrapBrokers', {
       service: 'Kafka',

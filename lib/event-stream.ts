@@ -48,7 +48,10 @@ export class EventStream extends Construct {
 
   /** Lets a function publish `wallet.created`. */
   grantPublishWalletCreated(identity: FunctionIdentity): KafkaEnvironment & { WALLET_CREATED_TOPIC: string } {
-    return { ...this.grantPublish(identity, 'walletCreated'), WALLET_CREATED_TOPIC: this.stage.topics.walletCreated.name }
+    return {
+      ...this.grantPublish(identity, 'walletCreated'),
+      WALLET_CREATED_TOPIC: this.stage.topics.walletCreated.name,
+    }
   }
 
   private grantPublish(identity: FunctionIdentity, topic: keyof Stage['topics']): KafkaEnvironment {

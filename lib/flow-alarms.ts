@@ -4,16 +4,9 @@ import { Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import type { AlarmDefinition } from './alarm-definition.ts'
 import type { ServiceMetrics } from './service-metrics.ts'
 
-/**
- * Functions whose failure is ours. Not `Authorize`, for which a refused token is an error as API Gateway wants it, and not
- * `Inspect`, which strangers' documents may crash: both count what matters themselves.
- */
-const ourFunctions = ['Intake', 'Verification', 'Wallet', 'Announce', 'Read', 'Docs', 'Migrate']
-
 const minute = { period: Duration.minutes(1), statistic: Stats.MAXIMUM }
 
 export function defineFlowAlarms(metrics: ServiceMetrics): readonly AlarmDefinition[] {
-  const allFunctions = [...ourFunctions, 'Authorize', 'Inspect']
   return [
     {
       name: 'api-errors',
@@ -27,19 +20,6 @@ export function defineFlowAlarms(metrics: ServiceMetrics): readonly AlarmDefinit
       metric: metrics.api('Latency', { statistic: Stats.p(99) }),
       threshold: 5000,
       periods: 3,
-    },
-    {
-      name: 'function-errors',
-      meaning: 'Functions failed or timed out 5 times or more within 5 minutes. What they were doing comes again.',
-      metric: metrics.functions(ourFunctions, 'Errors', 'errors'),
-      threshold: 5,
-    },
-    {
-      name: 'function-throttles',
-      meaning: 'Lambda refused to run functions for 10 minutes: the account or a function is at its concurrency.',
-      metric: metrics.functions(allFunctions, 'Throttles', 'throttles'),
-      threshold: 1,
-      periods: 2,
     },
     {
       name: 'tokens-not-checked',
@@ -97,7 +77,8 @@ export function defineFlowAlarms(metrics: ServiceMetrics): readonly AlarmDefinit
     },
     {
       name: 'records-set-aside',
-      meaning: 'The wallet function put records into quarantine: they are no events of ours, or contradict what stands.',
+      meaning:
+        'The wallet function put records into quarantine: they are no events of ours, or contradict what stands.',
       metric: metrics.own('wallet', 'records_set_aside'),
       threshold: 1,
     },

@@ -88,11 +88,7 @@ export class FunctionIdentity extends Construct {
    */
   reach(name: string, target: ISecurityGroup, port: number): void {
     if (this.securityGroup === undefined) throw new Error(`expected ${this.node.id} to be in the VPC, to reach ${name}`)
-    this.securityGroup.addEgressRule(
-      Peer.securityGroupId(target.securityGroupId),
-      Port.tcp(port),
-      `To ${name}`,
-    )
+    this.securityGroup.addEgressRule(Peer.securityGroupId(target.securityGroupId), Port.tcp(port), `To ${name}`)
     new CfnSecurityGroupIngress(this, `To${name}`, {
       groupId: target.securityGroupId,
       sourceSecurityGroupId: this.securityGroup.securityGroupId,

@@ -25,7 +25,12 @@ type Combined = [
 ]
 
 export function defineKafkaAlarms(metrics: ServiceMetrics, kafka: WatchedKafka): readonly AlarmDefinition[] {
-  const errors = ['PollingErrorCount', 'InvokeErrorCount', 'CommitErrorCount', 'OnFailureDestinationDeliveryErrorCount'] as const
+  const errors = [
+    'PollingErrorCount',
+    'InvokeErrorCount',
+    'CommitErrorCount',
+    'OnFailureDestinationDeliveryErrorCount',
+  ] as const
   const isOurDisk = metrics.watched.stage.kafka.kind === 'msk' && metrics.watched.stage.kafka.storageGib !== undefined
   return [
     {
@@ -37,7 +42,8 @@ export function defineKafkaAlarms(metrics: ServiceMetrics, kafka: WatchedKafka):
     },
     {
       name: 'dead-letter-topic',
-      meaning: 'Records failed for half an hour and were set aside in the dead-letter topic. Their users get no wallet.',
+      meaning:
+        'Records failed for half an hour and were set aside in the dead-letter topic. Their users get no wallet.',
       metric: metrics.trigger(kafka, 'OnFailureDestinationDeliveredEventCount'),
       threshold: 1,
     },

@@ -53,7 +53,9 @@ export class MskCluster extends Construct {
         instanceType: kafka.brokerType,
         clientSubnets: vpc.vpc.isolatedSubnets.map(({ subnetId }) => subnetId),
         securityGroups: [this.securityGroup.securityGroupId],
-        ...(kafka.storageGib === undefined ? {} : { storageInfo: { ebsStorageInfo: { volumeSize: kafka.storageGib } } }),
+        ...(kafka.storageGib === undefined
+          ? {}
+          : { storageInfo: { ebsStorageInfo: { volumeSize: kafka.storageGib } } }),
       },
       configurationInfo: { arn: configuration.attrArn, revision: configuration.attrLatestRevisionRevision },
       clientAuthentication: { sasl: { iam: { enabled: true } }, unauthenticated: { enabled: false } },

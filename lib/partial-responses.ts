@@ -16,7 +16,9 @@ export function requirePartialResponses(stack: Stack): void {
           const name = mapping.node.path
           const problems: string[] = []
           if (!mapping.functionResponseTypes?.includes('ReportBatchItemFailures')) {
-            problems.push(`expected ReportBatchItemFailures of the event source mapping ${name}; set reportBatchItemFailures`)
+            problems.push(
+              `expected ReportBatchItemFailures of the event source mapping ${name}; set reportBatchItemFailures`,
+            )
           }
           if (mapping.topics !== undefined && mapping.provisionedPollerConfig === undefined) {
             problems.push(`expected provisioned mode of the Kafka mapping ${name}; set provisionedPollerConfig`)

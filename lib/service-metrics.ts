@@ -175,6 +175,13 @@ export class ServiceMetrics {
     dimensionsMap: Record<string, string>,
     { statistic = Stats.SUM, period = Duration.minutes(5), label }: Reading = {},
   ): Metric {
-    return new Metric({ namespace, metricName, dimensionsMap, statistic, period, ...(label === undefined ? {} : { label }) })
+    return new Metric({
+      namespace,
+      metricName,
+      dimensionsMap,
+      statistic,
+      period,
+      ...(label === undefined ? {} : { label }),
+    })
   }
 }

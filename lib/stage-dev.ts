@@ -46,5 +46,7 @@ export function devStage({ account, region }: Settings): Stage {
     // Its coins are worth nothing.
     bitcoinNetwork: 'testnet',
     keepsData: false,
+    // Half as much again as it costs at idle.
+    oversight: { monthlyBudget: 450, trailDays: 90 },
   }
 }

@@ -45,5 +45,6 @@ export function localStage(settings: Settings): Stage {
     enforcesTls: false,
     requiresEncryptionContext: false,
     keepsData: false,
+    oversight: undefined,
   }
 }

@@ -43,5 +43,7 @@ export function prodStage({ account, region }: Settings): Stage {
     reservedConcurrency: undefined,
     bitcoinNetwork: 'mainnet',
     keepsData: true,
+    // Who did what to the key must be known for longer than anybody takes to ask.
+    oversight: { monthlyBudget: 2000, trailDays: 2 * 365 },
   }
 }

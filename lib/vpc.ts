@@ -94,7 +94,9 @@ export class Vpc extends Construct {
   endpointGroup(service: InterfaceService): ISecurityGroup {
     const group = this.groups.get(service)
     if (group === undefined) {
-      throw new Error(`expected ${service} in network.interfaceServices of the stage, since a function in the VPC calls it`)
+      throw new Error(
+        `expected ${service} in network.interfaceServices of the stage, since a function in the VPC calls it`,
+      )
     }
     return group
   }
