@@ -5,7 +5,7 @@ import { Construct } from 'constructs'
 import type { AlarmTopic } from './alarm-topic.ts'
 import { describeAlarm, toAlarmName } from './alarms.ts'
 import type { AuditTrail } from './audit-trail.ts'
-import type { ServiceFunction } from './service-function.ts'
+import type { AnyFunction } from './service-function.ts'
 import type { Stage } from './stage.ts'
 import type { Vault } from './vault.ts'
 
@@ -14,7 +14,7 @@ export interface AuditRulesProps {
   readonly topic: AlarmTopic
   readonly trail: AuditTrail
   readonly vault: Vault
-  readonly wallet: ServiceFunction<Record<string, string>>
+  readonly wallet: AnyFunction
 }
 
 interface AuditRule {

@@ -1,7 +1,14 @@
 // Who did what in the account: CloudTrail's record, kept where nobody edits it. Who is told of what is in audit-rules.ts.
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import { ReadWriteType, Trail } from 'aws-cdk-lib/aws-cloudtrail'
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention, ObjectOwnership } from 'aws-cdk-lib/aws-s3'
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type IBucket,
+  ObjectLockRetention,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { pinLogicalId } from './logical-id.ts'
 import type { Oversight, Stage } from './stage.ts'
@@ -49,7 +56,7 @@ export class AuditTrail extends Construct {
     this.trailName = `verified-wallets-${stage.name}`
     this.trail = new Trail(this, 'Trail', {
       trailName: this.trailName,
-      bucket: this.bucket,
+      bucket: this.bucket as IBucket,
       isMultiRegionTrail: true,
       includeGlobalServiceEvents: true,
       managementEvents: ReadWriteType.ALL,

@@ -62,8 +62,8 @@ export class DeployCalls extends Construct {
     }).getResponseField(output)
   }
 
-  private closeDefaultSecurityGroup({ vpc }: Vpc): void {
-    const groupId = vpc.vpcDefaultSecurityGroup
+  private closeDefaultSecurityGroup(vpc: Vpc): void {
+    const groupId = vpc.defaultSecurityGroupId
     this.identity.allow({
       sid: 'CloseDefaultSecurityGroup',
       actions: ['ec2:RevokeSecurityGroupEgress', 'ec2:RevokeSecurityGroupIngress'],

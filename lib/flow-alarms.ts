@@ -63,7 +63,7 @@ export function defineFlowAlarms(metrics: ServiceMetrics): readonly AlarmDefinit
     {
       name: 'announce-stopped',
       meaning: 'The sweep of each minute did not run for 10 minutes: nothing is announced, nothing below is measured.',
-      metric: metrics.function('Announce', 'Invocations'),
+      metric: metrics.function('announce', 'Invocations'),
       threshold: 1,
       ringsBelow: true,
       periods: 2,

@@ -3,13 +3,13 @@ import type { AlarmDefinition } from './alarm-definition.ts'
 import type { ServiceMetrics } from './service-metrics.ts'
 
 /**
- * Functions whose failure is ours. Not `Authorize`, for which a refused token is an error as API Gateway wants it, and not
- * `Inspect`, which strangers' documents may crash: both count what matters themselves.
+ * Functions whose failure is ours. Not `authorize`, for which a refused token is an error as API Gateway wants it, and not
+ * `inspect`, which strangers' documents may crash: both count what matters themselves.
  */
-const ourFunctions = ['Intake', 'Verification', 'Wallet', 'Announce', 'Read', 'Docs', 'Migrate']
+const ourFunctions = ['intake', 'verification', 'wallet', 'announce', 'read', 'docs', 'migrate'] as const
 
 export function defineFunctionAlarms(metrics: ServiceMetrics): readonly AlarmDefinition[] {
-  const allFunctions = [...ourFunctions, 'Authorize', 'Inspect']
+  const allFunctions = [...ourFunctions, 'authorize', 'inspect'] as const
   return [
     {
       name: 'function-errors',

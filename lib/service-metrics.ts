@@ -10,12 +10,13 @@ import {
   metricNamespace,
   toDimensions,
 } from '../shared/metrics.ts'
+import type { FunctionName } from './bundle.ts'
 import type { DocumentBucket } from './document-bucket.ts'
-import type { ServiceFunction } from './service-function.ts'
+import type { AnyFunction } from './service-function.ts'
 import type { Stage } from './stage.ts'
 
-/** By function: the name of its output, as in `WalletFunctionName`. */
-export type DeployedFunctions = Readonly<Record<string, ServiceFunction<Record<string, string>>>>
+/** By the name of the function; undefined where the stage has it not. */
+export type DeployedFunctions = Readonly<Partial<Record<FunctionName, AnyFunction | undefined>>>
 
 /** What a stage has beside functions and queue, by the names that its metrics carry. */
 export interface Watched {
@@ -105,16 +106,16 @@ export class ServiceMetrics {
     return this.readAws('AWS/ApiGateway', metricName, { ApiName: api.restApiName, Stage: stage.name }, reading)
   }
 
-  function(name: string, metricName: AwsMetric<'AWS/Lambda'>, reading?: Reading): Metric {
+  function(name: FunctionName, metricName: AwsMetric<'AWS/Lambda'>, reading?: Reading): Metric {
     const deployed = this.watched.functions[name]
     if (deployed === undefined) throw new Error(`expected a function of the stack; got ${name}`)
     return this.readAws('AWS/Lambda', metricName, { FunctionName: deployed.function.functionName }, reading)
   }
 
   /** Of several functions together: CloudWatch adds up to ten. */
-  functions(names: readonly string[], metricName: AwsMetric<'AWS/Lambda'>, label: string): MathExpression {
+  functions(names: readonly FunctionName[], metricName: AwsMetric<'AWS/Lambda'>, label: string): MathExpression {
     const usingMetrics = Object.fromEntries(
-      names.map((name) => [name.toLowerCase(), this.function(name, metricName, { label: name })]),
+      names.map((name) => [name, this.function(name, metricName, { label: name })]),
     )
     return new MathExpression({
       expression: `SUM([${Object.keys(usingMetrics).join(', ')}])`,

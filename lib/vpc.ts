@@ -11,6 +11,7 @@ import {
   InterfaceVpcEndpointAwsService,
   IpAddresses,
   type ISecurityGroup,
+  type IVpc,
   SecurityGroup,
   SubnetType,
 } from 'aws-cdk-lib/aws-ec2'
@@ -38,13 +39,15 @@ export function listZones(network: Network | undefined): string[] {
 
 /** The network. */
 export class Vpc extends Construct {
-  readonly vpc: Ec2Vpc
+  readonly vpc: IVpc
+  /** The group that EC2 makes for whatever names none. */
+  readonly defaultSecurityGroupId: string
   private readonly groups = new Map<InterfaceService, ISecurityGroup>()
 
   constructor(scope: Construct, id: string, props: VpcProps) {
     super(scope, id)
     const { stage, network } = props
-    this.vpc = new Ec2Vpc(this, 'Network', {
+    const vpc = new Ec2Vpc(this, 'Network', {
       // Spoken to by nobody else, so any private range will do; 251 addresses a zone.
       ipAddresses: IpAddresses.cidr('10.0.0.0/20'),
       maxAzs: network.availabilityZones,
@@ -53,10 +56,13 @@ export class Vpc extends Construct {
       // Would be a function here; the service stack closes it (default-security-group.ts).
       restrictDefaultSecurityGroup: false,
     })
-    pinLogicalId(this.vpc, 'Vpc')
-    for (const [index, subnet] of this.vpc.isolatedSubnets.entries()) pinLogicalId(subnet, `Subnet${index + 1}`)
+    pinLogicalId(vpc, 'Vpc')
+    for (const [index, subnet] of vpc.isolatedSubnets.entries()) pinLogicalId(subnet, `Subnet${index + 1}`)
 
-    this.vpc.addFlowLog('FlowLog', {
+    // The class says less exactly than its interface which of its properties may be absent.
+    this.vpc = vpc as IVpc
+    this.defaultSecurityGroupId = vpc.vpcDefaultSecurityGroup
+    vpc.addFlowLog('FlowLog', {
       trafficType: FlowLogTrafficType.ALL,
       destination: FlowLogDestination.toCloudWatchLogs(
         new LogGroup(this, 'FlowLogs', {

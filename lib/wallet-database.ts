@@ -22,7 +22,7 @@ export interface DatabaseEnvironment {
   readonly DATABASE_PORT: string
   readonly DATABASE_NAME: string
   /** `secret:ARN` of a secret with user name and password, or `iam:USER`. */
-  readonly DATABASE_LOGIN: string
+  readonly DATABASE_LOGIN: `secret:${string}` | `iam:${string}`
   /** `rds`: TLS by the certificates of RDS; `off`: none, on loopback. */
   readonly DATABASE_TLS: 'rds' | 'off'
 }

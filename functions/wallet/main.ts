@@ -40,6 +40,7 @@ const handle = createHandler({
       metrics.count('vault_opened', 1)
       return dataKey
     },
+    expectedRoot: environment.ROOT_COMMITMENT,
     acceptPublicMnemonics: environment.ACCEPT_PUBLIC_MNEMONICS === 'true',
     bitcoinNetwork: environment.BITCOIN_NETWORK,
     now,

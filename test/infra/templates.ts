@@ -7,8 +7,8 @@ import { type Bundles, functionNames } from '../../lib/bundle.ts'
 import { DataStack } from '../../lib/data-stack.ts'
 import { ServiceStack } from '../../lib/service-stack.ts'
 import { readSettings } from '../../lib/settings.ts'
-import { findStage } from '../../lib/stage-table.ts'
 import type { Stage } from '../../lib/stage.ts'
+import { findStage } from '../../lib/stage-table.ts'
 
 const root = join(import.meta.dirname, '../..')
 
