@@ -3,6 +3,7 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { TokenSettings } from '../functions/authorize/environment.ts'
+import { AuditTrail } from './audit-trail.ts'
 import { DocumentBucket } from './document-bucket.ts'
 import { MskCluster } from './msk-cluster.ts'
 import type { Stage } from './stage.ts'
@@ -28,6 +29,8 @@ export class DataStack extends Stack {
   private readonly storageKey: StorageKey | undefined
   /** Undefined: Kafka is somebody else's. */
   readonly kafka: MskCluster | undefined
+  /** Undefined: who does what in the account is not recorded. */
+  readonly trail: AuditTrail | undefined
   /** Whose access tokens are let in; undefined: nobody's. */
   readonly tokens: TokenSettings | undefined
 
@@ -51,6 +54,8 @@ export class DataStack extends Stack {
       const { vpc, storageKey } = this
       this.kafka = new MskCluster(this, 'Kafka', { stage, kafka: stage.kafka, vpc, storageKey })
     }
+
+    if (stage.oversight) this.trail = new AuditTrail(this, 'Audit', { stage, oversight: stage.oversight })
 
     const outputs: Record<string, string> = {
       DatabaseAdminSecretArn: this.database.adminSecretArn,

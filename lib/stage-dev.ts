@@ -50,5 +50,7 @@ export function devStage({ account, region }: Settings): Stage {
     logRetentionDays: 30,
     // A twentieth of what the gateway lets through in that time.
     firewall: { requestsPerAddress: 1000 },
+    // Half as much again as it costs at idle.
+    oversight: { monthlyBudget: 450, trailDays: 90 },
   }
 }

@@ -52,5 +52,6 @@ export function localStage(settings: Settings): Stage {
     // The emulator knows no firewall before an API.
     firewall: undefined,
     domain: undefined,
+    oversight: undefined,
   }
 }

@@ -50,5 +50,7 @@ export function prodStage({ account, region }: Settings): Stage {
     // A quarter of what the gateway lets through in that time: a big client's server may be one address, and one flooder
     // must not use up what is everybody's.
     firewall: { requestsPerAddress: 45_000 },
+    // Who did what to the key must be known for longer than anybody takes to ask.
+    oversight: { monthlyBudget: 2000, trailDays: 2 * 365 },
   }
 }

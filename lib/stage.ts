@@ -106,6 +106,9 @@ export type Network = {
 /** Tokens of a Cognito user pool that is deployed with the data: for users of one application, and for services. */
 export type UserPoolTokens = { readonly kind: 'user-pool'; readonly callbackUrls: readonly string[] }
 
+/** What may be spent before somebody is told: US dollars a month, of the whole account. */
+export type Oversight = { readonly monthlyBudget: number; readonly trailDays: number }
+
 /** One row of the stage table. */
 export type Stage = {
   readonly name: 'local' | 'dev' | 'prod'
@@ -174,4 +177,9 @@ export type Stage = {
   /** Undefined: nothing stands before the API. */
   readonly firewall: FirewallSettings | undefined
   readonly domain: DomainSettings | undefined
+  /**
+   * What watches the stage beside its own metrics: a trail with rules on the vault's key, alarms by metric math, composite
+   * alarms, a budget. Undefined: none of it, since the emulator has none of it.
+   */
+  readonly oversight: Oversight | undefined
 }

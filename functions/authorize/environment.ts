@@ -1,5 +1,6 @@
 // The variables that the authorize function reads: whose tokens are let in. Nothing else is known to it.
 import * as z from 'zod'
+import { metricsEnvironment } from '../../shared/environment.ts'
 
 /** `https`, but on loopback, where the local stack's issuer is. */
 const url = z.url().refine((text) => {
@@ -31,6 +32,7 @@ const tokenSettingsSchema = z
 export type TokenSettings = z.output<typeof tokenSettingsSchema>
 
 export const authorizeEnvironment = z.object({
+  ...metricsEnvironment,
   /** JSON of `TokenSettings`, or `null`: nobody is let in. */
   TOKENS: z
     .string()

@@ -2,12 +2,14 @@
 import { assertIsJwks, type Jwks } from 'aws-jwt-verify/jwk'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createLog } from '../../shared/log.ts'
+import { createMetrics, flushAfter } from '../../shared/metrics.ts'
 import { createTokenCheck } from './check-token.ts'
 import { authorizeEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 import { createIssuerKeys } from './issuer-keys.ts'
 
-const { TOKENS: settings } = parseEnvironment(authorizeEnvironment, process.env)
+const { TOKENS: settings, STAGE: stage } = parseEnvironment(authorizeEnvironment, process.env)
+const metrics = createMetrics('authorize', stage)
 const now = () => new Date()
 
 const jwksUri = settings?.jwksUri ?? `${settings?.issuer.replace(/\/$/, '')}/.well-known/jwks.json`
@@ -29,7 +31,10 @@ async function fetchKeys(): Promise<Jwks> {
   return keys
 }
 
-export const handler = createHandler({
+const handle = createHandler({
   log: createLog('authorize'),
+  count: metrics.count,
   checkToken: createTokenCheck(settings, { findKey: createIssuerKeys({ now, fetchKeys }) }),
 })
+
+export const handler = flushAfter(metrics, handle)

@@ -3,18 +3,21 @@ import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { boundCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createLog } from '../../shared/log.ts'
+import { createMetrics, flushAfter } from '../../shared/metrics.ts'
 import { inspectEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 import { inspectDocument } from './inspect-document.ts'
 
 const environment = parseEnvironment(inspectEnvironment, process.env)
+const metrics = createMetrics('inspect', environment.STAGE)
 const s3 = new S3Client(boundCalls({ attempts: 2, connect: 1000, request: 2500 }))
 
 /** Far below the function's own timeout: what is not read by then is an error of storage, not of the document. */
 const readDeadline = 4000
 
-export const handler = createHandler({
+const handle = createHandler({
   log: createLog('inspect'),
+  count: metrics.count,
   inspectDocument,
   readDocument: async (key) => {
     const abortSignal = AbortSignal.timeout(readDeadline)
@@ -29,3 +32,5 @@ export const handler = createHandler({
     }
   },
 })
+
+export const handler = flushAfter(metrics, handle)

@@ -8,6 +8,7 @@ import { parseEnvironment } from '../../shared/environment.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
+import { countAnswers, createMetrics } from '../../shared/metrics.ts'
 import { toDocumentKey } from '../../shared/model.ts'
 import { openDatabase } from '../../shared/rds.ts'
 import { extendVerified, registerUpload } from '../../shared/verifications.ts'
@@ -32,7 +33,7 @@ const beat = createBeat('documents', {
 // A Lambda is called with at most 6 MB; base64 and JSON leave 4 MiB for the document.
 const inlineLimit = 4 * 1024 * 1024
 
-export const handler = createHandler({
+const handle = createHandler({
   log,
   now,
   newId: randomUUID,
@@ -71,3 +72,5 @@ export const handler = createHandler({
     await beat('ok')
   },
 })
+
+export const handler = countAnswers(createMetrics('intake', environment.STAGE), handle)

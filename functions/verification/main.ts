@@ -6,6 +6,7 @@ import { parseEnvironment } from '../../shared/environment.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
+import { createMetrics, flushAfter } from '../../shared/metrics.ts'
 import { openPublisher } from '../../shared/msk.ts'
 import { openDatabase } from '../../shared/rds.ts'
 import {
@@ -30,12 +31,15 @@ const lambda = new LambdaClient({
   ...calls,
   requestHandler: { ...calls.requestHandler, httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },
 })
+const { count, measure, flush } = createMetrics('verification', environment.STAGE)
 const now = () => new Date()
 const publisher = openPublisher(environment, { clientId: 'verification', deadline: 8000 })
 const beat = createBeat('kafka', { now, write: (heartbeat) => database.run((sql) => writeHeartbeat(sql, heartbeat)) })
 
-export const handler = createHandler({
+const handle = createHandler({
   log: createLog('verification'),
+  count,
+  measure,
   now,
   topic: environment.USER_VERIFIED_TOPIC,
   beginInspection: (id, attempt) => database.run((sql) => beginInspection(sql, id, attempt)),
@@ -62,3 +66,5 @@ export const handler = createHandler({
     }
   },
 })
+
+export const handler = flushAfter({ flush }, handle)

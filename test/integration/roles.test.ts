@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readBacklog } from '../../functions/announce/backlog.ts'
 import { forgetExpired } from '../../functions/announce/forget.ts'
 import { lockWaiting, markReleased } from '../../functions/announce/waiting.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from '../../functions/intake/limit-tables.ts'
@@ -106,6 +107,7 @@ const repository: readonly [name: string, work: (sql: Sql) => Promise<unknown>, 
     ['intake'],
   ],
   ['releaseKey', (sql) => releaseKey(sql, keyed), ['intake']],
+  ['readBacklog', readBacklog, ['announce']],
   ['forgetExpired', (sql) => forgetExpired(sql, 1), ['announce']],
   ['findVerification', (sql) => findVerification(sql, randomUUID()), ['intake', 'verification', 'announce', 'read']],
   // Intake opens a row again, so that it may set a status; which one, the row's own rules say.
