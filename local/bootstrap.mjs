@@ -2,6 +2,7 @@
 // over to the pinned Node. Plain JavaScript without dependencies: it runs before anything is installed.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { accessSync, existsSync, constants as fileConstants, readFileSync, rmSync } from 'node:fs'
+import { constants } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
