@@ -14,6 +14,7 @@ export const functionNames = [
   'announce',
   'read',
   'docs',
+  'operate',
   'migrate',
   'provision',
 ] as const

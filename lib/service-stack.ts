@@ -11,6 +11,7 @@ import type { DocsEnvironment } from '../functions/docs/environment.ts'
 import type { InspectEnvironment } from '../functions/inspect/environment.ts'
 import type { IntakeEnvironment } from '../functions/intake/environment.ts'
 import type { MigrateEnvironment } from '../functions/migrate/environment.ts'
+import type { OperateEnvironment } from '../functions/operate/environment.ts'
 import type { ProvisionEnvironment } from '../functions/provision/environment.ts'
 import type { ReadEnvironment } from '../functions/read/environment.ts'
 import type { VerificationEnvironment } from '../functions/verification/environment.ts'
@@ -171,7 +172,23 @@ export class ServiceStack extends Stack {
       timeout: Duration.seconds(10),
     })
 
-    this.migrateBefore(migrate, [intake, verification, wallet, announce, read])
+    const operateIdentity = new FunctionIdentity(this, 'OperateIdentity')
+    // Nothing may invoke it but who was given lambda:InvokeFunction on it: it has no caller in the stack.
+    const operate = new ServiceFunction<OperateEnvironment>(this, 'Operate', {
+      stage,
+      identity: operateIdentity,
+      bundle: bundles.operate,
+      description: 'Tells operators how the stage is, from inside its network: npm run vault -- status',
+      environment: {
+        ...database.grantConnect(operateIdentity, 'operate'),
+        ...vault.grantInspect(operateIdentity),
+        ROOT_COMMITMENT: stage.rootCommitment ?? 'none',
+      },
+      memorySize: 256,
+      timeout: Duration.seconds(30),
+    })
+
+    this.migrateBefore(migrate, [intake, verification, wallet, announce, read, operate])
 
     const authorize = new ServiceFunction<AuthorizeEnvironment>(this, 'Authorize', {
       stage,
@@ -202,6 +219,7 @@ export class ServiceStack extends Stack {
       Read: read,
       Docs: docs,
       Authorize: authorize,
+      Operate: operate,
       Migrate: migrate,
     }
     if (vault.provisionRole) {

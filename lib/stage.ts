@@ -178,11 +178,6 @@ export type Stage = {
   readonly verificationMaximumConcurrency: number
   /** Whether a function may make the mnemonic. Everywhere but in `local` that is a ceremony of people. */
   readonly provisionsRoot: boolean
-  /**
-   * Whether the account itself may also make data keys under the vault's key, as `npm start -- --mnemonic-file` does
-   * with the deployer's credentials. Never more than wrapping: opening stays with the wallet function.
-   */
-  readonly accountWrapsRoot: boolean
   /** The Bitcoin network that addresses are for; testnet has a coin type and prefixes of its own. */
   readonly bitcoinNetwork: BitcoinNetwork
   /** Whether the wallet function checks the root commitment against the vault's own record or the table. */
@@ -193,6 +188,12 @@ export type Stage = {
   readonly requiresEncryptionContext: boolean
   /** Whether stateful resources are kept when a stack is deleted. */
   readonly keepsData: boolean
+  /** TEMPORARY */
+  readonly rootCommitment: string | undefined
+  /** Whether it lives in the emulator of `npm start`, which alone deploys it; operators reach it by its state folder. */
+  readonly emulated: boolean
+  /** Whether whoever imports the root must have signed in with a second factor. The emulator knows none. */
+  readonly importNeedsMfa: boolean
 }
 
 const partitions = 6
@@ -245,13 +246,15 @@ function localStage(settings: Settings): Stage {
     verificationBatchSize: 5,
     verificationMaximumConcurrency: 2,
     provisionsRoot: true,
-    accountWrapsRoot: true,
     // As where money is: the same addresses as any wallet shows for the same mnemonic and path.
     bitcoinNetwork: 'mainnet',
     acceptsPublicMnemonics: true,
     enforcesTls: false,
     requiresEncryptionContext: false,
     keepsData: false,
+    rootCommitment: 'of-record',
+    emulated: true,
+    importNeedsMfa: false,
   }
 }
 

@@ -9,7 +9,7 @@ import { pinLogicalId } from './logical-id.ts'
 import type { Stage } from './stage.ts'
 
 /** The functions that have a role of their own in Postgres; the role of `read` is `app_read`, and so on. */
-const databaseRoles = ['intake', 'verification', 'wallet', 'announce', 'read'] as const
+const databaseRoles = ['intake', 'verification', 'wallet', 'announce', 'read', 'operate'] as const
 
 export type DatabaseRole = (typeof databaseRoles)[number]
 
@@ -68,6 +68,7 @@ export class WalletDatabase extends Construct {
       wallet: makeSecret('wallet'),
       announce: makeSecret('announce'),
       read: makeSecret('read'),
+      operate: makeSecret('operate'),
     }
   }
 

@@ -15,13 +15,19 @@ const vitest = join(modules, 'vitest', 'vitest.mjs')
 // kafkajs asks for timers of negative length and means none.
 const nodeFlags = ['--disable-warning=TimeoutNegativeWarning']
 // Without `needsTools` a target needs Node alone: no Python, no Java, no Maven.
+const command = (name) => ({ program: [join(root, 'bin', `${name}.ts`)], folder: process.cwd(), needsTools: false })
 const targets = {
   start: { program: [...nodeFlags, join(root, 'local', 'supervisor.ts')], folder: process.cwd() },
   test: { program: [vitest, 'run'], folder: root },
   coverage: { program: [vitest, 'run', '--coverage'], folder: root },
-  derive: { program: [join(root, 'bin', 'derive.ts')], folder: process.cwd(), needsTools: false },
+  derive: command('derive'),
   token: { program: [join(root, 'local', 'token.ts')], folder: process.cwd(), needsTools: false },
-  validate: { program: [join(root, 'bin', 'validate.ts')], folder: process.cwd(), needsTools: false },
+  validate: command('validate'),
+  deploy: command('deploy'),
+  diff: command('diff'),
+  destroy: command('destroy'),
+  smoke: command('smoke'),
+  vault: command('vault'),
 }
 
 await main(process.argv.slice(2))
