@@ -29,42 +29,6 @@ docs/operations.md says the rest.
 
 const say = (text: string) => console.error(text)
 
-await runOperatorCommand(async () => {
-  const flags = readFlags(process.argv.slice(2), { stage: 'string', check: 'boolean', yes: 'boolean', help: 'boolean' })
-  if (flags.help) {
-    process.stdout.write(help)
-    return
-  }
-  const access = await openStage(flags)
-  refuseEmulated(access.stage, 'npm start deploys it, and again after each change')
-  const stacks = [dataStackOf(access.stage), serviceStackOf(access.stage)]
-  say(
-    `stage ${access.stage.name}, account ${access.caller.account}, region ${access.client.region}, as ${access.caller.arn}\n`,
-  )
-
-  const facts = await readFacts(access, stacks)
-  const checks = judge(facts, access.client.region, access.caller.account)
-  const marks = { ok: '  ok  ', warn: '  !   ', fail: '  X   ' }
-  for (const { state, text } of checks) say(`${marks[state]}${text}`)
-  if (checks.some(({ state }) => state === 'fail')) {
-    throw new InputError('not_ready', 'what is marked X must hold first: nothing was deployed', { exitStatus: 1 })
-  }
-
-  say('\nsynthesising')
-  const assembly = await synthesise(access)
-  if (flags.check) {
-    say(`\nready: the templates are in ${assembly}; nothing was deployed`)
-    return
-  }
-  const isNew = facts.stacks[stacks[0] ?? ''] === undefined
-  say(describePlan(access, stacks, isNew))
-  const asks = flags.yes === undefined
-  if (asks) await requireTyped(standardTerminal(), '', access.stage.name)
-
-  for (const stack of stacks) await deployStack(access, assembly, stack, asks)
-  say(await describeNext(access, isNew))
-})
-
 function describePlan({ stage }: StageAccess, stacks: readonly string[], isNew: boolean): string {
   const kept = stage.keepsData ? 'is kept when a stack is deleted' : 'goes when its stack is deleted'
   return `
@@ -112,3 +76,39 @@ async function describeNext(access: StageAccess, isNew: boolean): Promise<string
   ]
   return `\ndeployed. Next:\n${steps.map((step, at) => `  ${at + 1}. ${step}`).join('\n')}`
 }
+
+await runOperatorCommand(async () => {
+  const flags = readFlags(process.argv.slice(2), { stage: 'string', check: 'boolean', yes: 'boolean', help: 'boolean' })
+  if (flags.help) {
+    process.stdout.write(help)
+    return
+  }
+  const access = await openStage(flags)
+  refuseEmulated(access.stage, 'npm start deploys it, and again after each change')
+  const stacks = [dataStackOf(access.stage), serviceStackOf(access.stage)]
+  say(
+    `stage ${access.stage.name}, account ${access.caller.account}, region ${access.client.region}, as ${access.caller.arn}\n`,
+  )
+
+  const facts = await readFacts(access, stacks)
+  const checks = judge(facts, access.client.region, access.caller.account)
+  const marks = { ok: '  ok  ', warn: '  !   ', fail: '  X   ' }
+  for (const { state, text } of checks) say(`${marks[state]}${text}`)
+  if (checks.some(({ state }) => state === 'fail')) {
+    throw new InputError('not_ready', 'what is marked X must hold first: nothing was deployed', { exitStatus: 1 })
+  }
+
+  say('\nsynthesising')
+  const assembly = await synthesise(access)
+  if (flags.check) {
+    say(`\nready: the templates are in ${assembly}; nothing was deployed`)
+    return
+  }
+  const isNew = facts.stacks[stacks[0] ?? ''] === undefined
+  say(describePlan(access, stacks, isNew))
+  const asks = flags.yes === undefined
+  if (asks) await requireTyped(standardTerminal(), '', access.stage.name)
+
+  for (const stack of stacks) await deployStack(access, assembly, stack, asks)
+  say(await describeNext(access, isNew))
+})

@@ -24,48 +24,6 @@ const help = `Deletes what npm run deploy has made, after it has said what goes 
 
 const say = (text: string) => console.error(text)
 
-await runOperatorCommand(async () => {
-  const flags = readFlags(process.argv.slice(2), { stage: 'string', yes: 'boolean', help: 'boolean' })
-  if (flags.help) {
-    process.stdout.write(help)
-    return
-  }
-  const access = await openStage(flags)
-  const { stage, client, caller } = access
-  refuseEmulated(stage, 'npm run reset forgets it')
-  if (stage.keepsData && flags.yes) {
-    throw new InputError('not_confirmed', `${stage.name} keeps its data: --yes is not taken, a person must type`)
-  }
-  const [service, data] = [serviceStackOf(stage), dataStackOf(stage)]
-  const plans = await Promise.all([service, data].map((name) => describeStack(client, name)))
-  const found = plans.filter((plan) => plan !== undefined)
-  if (found.length === 0) throw new InputError('not_deployed', `expected ${service} or ${data}; there is neither`)
-
-  say(`stage ${stage.name}, account ${caller.account}, region ${client.region}, as ${caller.arn}`)
-  for (const plan of found) say(plan.text)
-  const deleted = found.filter((plan) => !plan.isProtected)
-  if (deleted.length === 0) throw new InputError('protected', 'nothing is left that may be deleted', { exitStatus: 1 })
-  if (!stage.keepsData) {
-    say(
-      '\nThe vault goes with its key: without the mnemonic on paper, what was sent to the addresses is lost for ever.',
-    )
-  }
-  const phrase = stage.keepsData ? `destroy ${stage.name} in ${caller.account}` : stage.name
-  if (!flags.yes) await requireTyped(standardTerminal(), '', phrase)
-
-  const assembly = await synthesise(access)
-  for (const { name } of deleted) {
-    say(`\n${name}`)
-    const status = await runCdk(client, assembly, ['destroy', name, '--exclusively', '--force'])
-    if (status !== 0) {
-      throw new InputError('destroy_failed', `${name} was not deleted: see above, and its events in CloudFormation`, {
-        exitStatus: 1,
-      })
-    }
-  }
-  say('\ndeleted')
-})
-
 type Plan = { readonly name: string; readonly isProtected: boolean; readonly text: string }
 
 /** What becomes of a deployed stack, by its own template and protection; undefined when there is none. */
@@ -107,3 +65,45 @@ async function readTemplate(client: ClientOptions, name: string): Promise<{ surv
     cloudFormation.destroy()
   }
 }
+
+await runOperatorCommand(async () => {
+  const flags = readFlags(process.argv.slice(2), { stage: 'string', yes: 'boolean', help: 'boolean' })
+  if (flags.help) {
+    process.stdout.write(help)
+    return
+  }
+  const access = await openStage(flags)
+  const { stage, client, caller } = access
+  refuseEmulated(stage, 'npm run reset forgets it')
+  if (stage.keepsData && flags.yes) {
+    throw new InputError('not_confirmed', `${stage.name} keeps its data: --yes is not taken, a person must type`)
+  }
+  const [service, data] = [serviceStackOf(stage), dataStackOf(stage)]
+  const plans = await Promise.all([service, data].map((name) => describeStack(client, name)))
+  const found = plans.filter((plan) => plan !== undefined)
+  if (found.length === 0) throw new InputError('not_deployed', `expected ${service} or ${data}; there is neither`)
+
+  say(`stage ${stage.name}, account ${caller.account}, region ${client.region}, as ${caller.arn}`)
+  for (const plan of found) say(plan.text)
+  const deleted = found.filter((plan) => !plan.isProtected)
+  if (deleted.length === 0) throw new InputError('protected', 'nothing is left that may be deleted', { exitStatus: 1 })
+  if (!stage.keepsData) {
+    say(
+      '\nThe vault goes with its key: without the mnemonic on paper, what was sent to the addresses is lost for ever.',
+    )
+  }
+  const phrase = stage.keepsData ? `destroy ${stage.name} in ${caller.account}` : stage.name
+  if (!flags.yes) await requireTyped(standardTerminal(), '', phrase)
+
+  const assembly = await synthesise(access)
+  for (const { name } of deleted) {
+    say(`\n${name}`)
+    const status = await runCdk(client, assembly, ['destroy', name, '--exclusively', '--force'])
+    if (status !== 0) {
+      throw new InputError('destroy_failed', `${name} was not deleted: see above, and its events in CloudFormation`, {
+        exitStatus: 1,
+      })
+    }
+  }
+  say('\ndeleted')
+})

@@ -34,6 +34,37 @@ Progress goes to standard error, the wallet to standard output as one line of JS
 and the code says at which step: health, post, verify, wallet, address. 2: it was not tried.
 `
 
+/** A token must not travel in clear but to this machine. */
+function toUrl(given: string | true | undefined): string {
+  const text = String(given ?? '')
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isLoopback = url?.hostname === '127.0.0.1' || url?.hostname === 'localhost'
+  if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && isLoopback)) {
+    throw new InputError('invalid_arguments', 'expected --url https://…, or http://127.0.0.1:PORT of a local stack')
+  }
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '')
+}
+
+function toSeconds(given: string | true): number {
+  if (/^[1-9]\d{0,4}$/.test(String(given))) return Number(given)
+  throw new InputError('invalid_arguments', 'expected --timeout in whole seconds, from 1 to 99999')
+}
+
+async function readToken(file: string | true | undefined): Promise<string> {
+  if (file === undefined && process.stdin.isTTY) {
+    throw new InputError('empty_input', 'expected --token-file FILE, or an access token on standard input')
+  }
+  const input = typeof file === 'string' ? createReadStream(file) : process.stdin
+  try {
+    for await (const { bytes } of readLines(input, 16_384)) return (decodeUtf8(bytes) ?? '').trim()
+  } catch (cause) {
+    throw new InputError('no_token', `the token could not be read: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    })
+  }
+  throw new InputError('empty_input', 'expected an access token; got nothing')
+}
+
 await runOperatorCommand(async () => {
   const flags = readFlags(process.argv.slice(2), {
     url: 'string',
@@ -65,34 +96,3 @@ await runOperatorCommand(async () => {
   say(`works: ${result.seconds} s`)
   await writeLine(JSON.stringify({ url, ...result }))
 })
-
-/** A token must not travel in clear but to this machine. */
-function toUrl(given: string | true | undefined): string {
-  const text = String(given ?? '')
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const isLoopback = url?.hostname === '127.0.0.1' || url?.hostname === 'localhost'
-  if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && isLoopback)) {
-    throw new InputError('invalid_arguments', 'expected --url https://…, or http://127.0.0.1:PORT of a local stack')
-  }
-  return `${url.origin}${url.pathname}`.replace(/\/+$/, '')
-}
-
-function toSeconds(given: string | true): number {
-  if (/^[1-9]\d{0,4}$/.test(String(given))) return Number(given)
-  throw new InputError('invalid_arguments', 'expected --timeout in whole seconds, from 1 to 99999')
-}
-
-async function readToken(file: string | true | undefined): Promise<string> {
-  if (file === undefined && process.stdin.isTTY) {
-    throw new InputError('empty_input', 'expected --token-file FILE, or an access token on standard input')
-  }
-  const input = typeof file === 'string' ? createReadStream(file) : process.stdin
-  try {
-    for await (const { bytes } of readLines(input, 16_384)) return (decodeUtf8(bytes) ?? '').trim()
-  } catch (cause) {
-    throw new InputError('no_token', `the token could not be read: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    })
-  }
-  throw new InputError('empty_input', 'expected an access token; got nothing')
-}

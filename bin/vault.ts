@@ -50,22 +50,6 @@ const knownFlags = {
 } as const
 type Flags = ReturnType<typeof readFlags<keyof typeof knownFlags>>
 
-await runOperatorCommand(async () => {
-  const [action, ...rest] = process.argv.slice(2)
-  const isAction = action === 'import' || action === 'status'
-  const flags = readFlags(isAction ? rest : process.argv.slice(2).filter((each) => each === '--help'), knownFlags)
-  if (flags.help) {
-    process.stdout.write(help)
-    return
-  }
-  if (!isAction) throw new InputError('invalid_arguments', 'expected import or status first; --help says the rest')
-  const access = await openStage(flags)
-  say(
-    `stage ${access.stage.name}, account ${access.caller.account}, region ${access.client.region}, as ${access.caller.arn}`,
-  )
-  await (action === 'import' ? importMnemonic(access, flags) : showStatus(access))
-})
-
 // ---- import
 
 async function importMnemonic(access: StageAccess, flags: Flags): Promise<void> {
@@ -245,3 +229,19 @@ function describeStatus(status: VaultStatus): string {
   ]
   return `\n${rows.map(([name, value]) => `  ${name.padEnd(18)}${value}`).join('\n')}\n`
 }
+
+await runOperatorCommand(async () => {
+  const [action, ...rest] = process.argv.slice(2)
+  const isAction = action === 'import' || action === 'status'
+  const flags = readFlags(isAction ? rest : process.argv.slice(2).filter((each) => each === '--help'), knownFlags)
+  if (flags.help) {
+    process.stdout.write(help)
+    return
+  }
+  if (!isAction) throw new InputError('invalid_arguments', 'expected import or status first; --help says the rest')
+  const access = await openStage(flags)
+  say(
+    `stage ${access.stage.name}, account ${access.caller.account}, region ${access.client.region}, as ${access.caller.arn}`,
+  )
+  await (action === 'import' ? importMnemonic(access, flags) : showStatus(access))
+})
