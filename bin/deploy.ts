@@ -18,7 +18,7 @@ const help = `Deploys a stage into the AWS account that you are signed in to.
 
   npm run deploy -- --stage dev
 
-  --stage NAME   of the stage table (lib/stage.ts); local is deployed by npm start
+  --stage NAME   of the stage table (lib/stage-table.ts); local is deployed by npm start
   --check        look at what must hold, and synthesise; deploy nothing
   --yes          ask nothing; else it takes a terminal
   --help
@@ -65,11 +65,13 @@ async function describeNext(access: StageAccess, isNew: boolean): Promise<string
         ]
       : []),
     ...(stage.tokens === undefined
-      ? ['name who issues tokens: `tokens` of this stage in lib/stage.ts; until then only the public routes answer']
+      ? [
+          `name who issues tokens, as tokens in lib/stage-${name}.ts: until then only the public routes answer`,
+        ]
       : []),
     ...(stage.rootCommitment === undefined
       ? [
-          `import a root, put its commitment into lib/stage.ts, deploy again:\n     npm run vault -- import --stage ${name}`,
+          `import a root, put its commitment into lib/stage-${name}.ts, deploy again:\n     npm run vault -- import --stage ${name}`,
         ]
       : []),
     `see that it works:\n     npm run vault -- status --stage ${name}\n     npm run smoke -- --url ${ApiUrl} --token-file FILE`,

@@ -17,7 +17,7 @@ const help = `Deletes what npm run deploy has made, after it has said what goes 
 
   npm run destroy -- --stage dev
 
-  --stage NAME   of the stage table (lib/stage.ts); local is forgotten by npm run reset
+  --stage NAME   of the stage table (lib/stage-table.ts); local is forgotten by npm run reset
   --yes          ask nothing; refused for a stage that keeps its data: that takes a person at a terminal
   --help
 `

@@ -7,7 +7,7 @@ const help = `Shows what npm run deploy would change in a deployed stage, and ch
 
   npm run diff -- --stage dev
 
-  --stage NAME   of the stage table (lib/stage.ts)
+  --stage NAME   of the stage table (lib/stage-table.ts)
   --fail         exit status 1 when there are differences
   --help
 `

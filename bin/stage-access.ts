@@ -5,7 +5,9 @@ import { join, resolve } from 'node:path'
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import * as z from 'zod'
-import { findStage, readSettings, type Stage } from '../lib/stage.ts'
+import { readSettings } from '../lib/settings.ts'
+import type { Stage } from '../lib/stage.ts'
+import { findStage } from '../lib/stage-table.ts'
 import { InputError } from './command-line.ts'
 
 /** What every client of AWS is made with. */

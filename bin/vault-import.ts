@@ -105,7 +105,7 @@ export function refuseOtherRoot(root: CheckedRoot, expected: string | undefined,
   if (expected !== undefined && expected !== root.rootCommitment) {
     throw new InputError(
       'other_root_expected',
-      `the stage table expects the root ${expected}; the one given is ${root.rootCommitment}. Give that mnemonic, or change rootCommitment in lib/stage.ts first`,
+      `the stage table expects the root ${expected}; the one given is ${root.rootCommitment}. Give that mnemonic, or change rootCommitment in the stage table first`,
     )
   }
 }

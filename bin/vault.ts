@@ -25,7 +25,7 @@ const help = `The root of a deployed stage: one mnemonic of 24 English words, wr
   npm run vault -- import --stage dev     puts a mnemonic that exists into an empty vault
   npm run vault -- status --stage dev     what is known of it, without opening it
 
-  --stage NAME           of the stage table (lib/stage.ts)
+  --stage NAME           of the stage table (lib/stage-table.ts)
   --state DIR            of a local stack (default .local/state)
   --help
 of import:
@@ -152,7 +152,7 @@ function describeNext({ stage }: StageAccess, commitment: string): string {
   if (stage.rootCommitment !== undefined) return ''
   return `
 Next: the wallet function opens nothing until the stage table names this root.
-  1. in lib/stage.ts, stage ${stage.name}:   rootCommitment: '${commitment}'
+  1. in lib/stage-${stage.name}.ts:   rootCommitment: '${commitment}',
   2. npm run deploy -- --stage ${stage.name}
   3. npm run vault -- status --stage ${stage.name}`
 }
@@ -164,7 +164,7 @@ const advice: Readonly<Record<VaultVerdict, string>> = {
   ready: 'the vault holds the root that the stage table names, and its key works',
   no_root: 'the vault is empty: npm run vault -- import. Until then records wait, and are lost by nobody',
   not_in_stage_table:
-    'the vault holds a root that the stage table does not name: put rootCommitment into lib/stage.ts, deploy',
+    'the vault holds a root that the stage table does not name: put rootCommitment into lib/stage-NAME.ts, deploy',
   other_root: 'the vault holds ANOTHER root than the stage table names: nothing is opened. Find out who changed which',
   key_unusable: 'the key of the vault cannot be used: enable it, or cancel its deletion, in KMS',
   record_unreadable: 'what the vault holds is no record: restore the secret (docs/operations.md, "Restore")',

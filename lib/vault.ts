@@ -56,7 +56,7 @@ export class Vault extends Construct {
     this.secret.applyRemovalPolicy(removalPolicy)
     pinLogicalId(this.key, 'VaultKey')
     pinLogicalId(this.secret, 'VaultSecret')
-    this.grantFill(new FunctionIdentity(this, 'ImportIdentity', { role: this.importRole }))
+    this.grantFill(new FunctionIdentity(this, 'ImportIdentity', { role: this.importRole, vpc: undefined }))
   }
 
   private makeRole(id: string, assumedBy: IPrincipal): Role {
@@ -73,6 +73,8 @@ export class Vault extends Construct {
       actions: ['secretsmanager:GetSecretValue'],
       resources: [this.secret.attrId],
     })
+    identity.call('secretsmanager')
+    identity.call('kms')
     return { VAULT_SECRET_ARN: this.secret.attrId, VAULT_KEY_ARN: this.key.keyArn }
   }
 
@@ -100,6 +102,7 @@ export class Vault extends Construct {
       actions: ['secretsmanager:DescribeSecret'],
       resources: [this.secret.attrId],
     })
+    identity.call('secretsmanager')
     return { VAULT_SECRET_ARN: this.secret.attrId }
   }
 
@@ -107,6 +110,8 @@ export class Vault extends Construct {
   grantInspect(identity: FunctionIdentity): { VAULT_SECRET_ARN: string; VAULT_KEY_ARN: string } {
     identity.allow({ sid: 'ReadVault', actions: ['secretsmanager:GetSecretValue'], resources: [this.secret.attrId] })
     identity.allow({ sid: 'DescribeVaultKey', actions: ['kms:DescribeKey'], resources: [this.key.keyArn] })
+    identity.call('secretsmanager')
+    identity.call('kms')
     return { VAULT_SECRET_ARN: this.secret.attrId, VAULT_KEY_ARN: this.key.keyArn }
   }
 }

@@ -6,7 +6,9 @@ import { App } from 'aws-cdk-lib'
 import { type Bundles, functionNames } from '../../lib/bundle.ts'
 import { DataStack } from '../../lib/data-stack.ts'
 import { ServiceStack } from '../../lib/service-stack.ts'
-import { findStage, readSettings, type Stage } from '../../lib/stage.ts'
+import { readSettings } from '../../lib/settings.ts'
+import type { Stage } from '../../lib/stage.ts'
+import { findStage } from '../../lib/stage-table.ts'
 
 const root = join(import.meta.dirname, '../..')
 

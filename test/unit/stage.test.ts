@@ -1,6 +1,7 @@
 // The settings that a deployer gives, and what the stage table makes of them.
 import { describe, expect, test } from 'vitest'
-import { findStage, readSettings, SettingsError } from '../../lib/stage.ts'
+import { readSettings, SettingsError } from '../../lib/settings.ts'
+import { findStage } from '../../lib/stage-table.ts'
 
 const refusal = (environment: Record<string, string>) => {
   try {

@@ -1,0 +1,42 @@
+// What rows of the stage table have in common.
+import type { Stage, WalletTrigger } from './stage.ts'
+
+/** A week is longer than any outage that nobody noticed; the dead letters of a Friday are still there a fortnight later. */
+export const makeTopics = (partitions: number) => ({
+  userVerified: { name: 'user.verified', partitions, retentionHours: 7 * 24 },
+  userVerifiedDeadLetter: { name: 'user.verified.dead-letter', partitions: 1, retentionHours: 14 * 24 },
+  walletCreated: { name: 'wallet.created', partitions, retentionHours: 7 * 24 },
+})
+
+/** The same in every stage, but for the concurrency: what was tried in `local` is what runs. */
+export const makeWalletTrigger = (maximumConcurrency: number): WalletTrigger => ({
+  topic: 'user.verified',
+  consumerGroupId: 'wallet',
+  batchSize: 100,
+  maximumBatchingWindowSeconds: 0,
+  // With the pauses between them about half an hour: an outage of Postgres or KMS shorter than that dead-letters
+  // nothing. The price: a record that crashes the function each time delays its partition for as long.
+  maximumRetryAttempts: 240,
+  maximumRecordAgeSeconds: 24 * 3600,
+  bisectBatchOnFunctionError: true,
+  maximumConcurrency,
+  onFailureTopic: 'user.verified.dead-letter',
+})
+
+/** What `dev` and `prod` have in common: what makes them safe does not differ. */
+export const deployed = {
+  // A fifth cheaper than x86_64, at the same speed or better for this work.
+  architecture: 'arm64',
+  // An access token is somebody's only by the deployer's choice of an issuer; a user pool of our own until then.
+  tokens: { kind: 'user-pool', callbackUrls: ['http://localhost:3000/callback'] },
+  maxDocumentSizeMb: 10,
+  verificationDelaySeconds: 3,
+  verificationBatchSize: 5,
+  provisionsRoot: false,
+  rootCommitment: undefined,
+  acceptsPublicMnemonics: false,
+  enforcesTls: true,
+  requiresEncryptionContext: true,
+  emulated: false,
+  importNeedsMfa: true,
+} as const satisfies Partial<Stage>
