@@ -7,10 +7,13 @@ import { type BitcoinNetwork, bitcoinNetworks, type Network, networkSchema, netw
 export class InputError extends Error {
   override readonly name = 'InputError'
   readonly code: string
+  /** Of the command: 2 for what the caller can put right, 1 when a deployed stage is not as it should be. */
+  readonly exitStatus: 1 | 2
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: string, message: string, options: ErrorOptions & { readonly exitStatus?: 1 } = {}) {
     super(message, options)
     this.code = code
+    this.exitStatus = options.exitStatus ?? 2
   }
 }
 
@@ -183,5 +186,27 @@ export async function runCommand(command: () => Promise<void>): Promise<void> {
   } catch (error) {
     console.error(describeError(error))
     process.exitCode = 2
+  }
+}
+
+/**
+ * Runs a command of operators: as `runCommand`, but a person at a terminal reads sentences. Exit status 1 when a deployed
+ * stage is not as it should be, 130 after Ctrl-C, else 2.
+ */
+export async function runOperatorCommand(command: () => Promise<void>): Promise<void> {
+  try {
+    await command()
+  } catch (error) {
+    const isExplained = error instanceof InputError || (error instanceof Error && error.name === 'SettingsError')
+    if (process.stderr.isTTY && isExplained) {
+      console.error(`\n${error.message}${error instanceof InputError ? `  [${error.code}]` : ''}`)
+    } else {
+      console.error(
+        describeError(
+          isExplained && !(error instanceof InputError) ? new InputError('invalid_settings', error.message) : error,
+        ),
+      )
+    }
+    process.exitCode = !(error instanceof InputError) ? 2 : error.code === 'interrupted' ? 130 : error.exitStatus
   }
 }

@@ -17,6 +17,7 @@ export const functionNames = [
   'announce',
   'read',
   'docs',
+  'operate',
   'migrate',
   'provision',
 ] as const

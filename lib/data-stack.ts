@@ -61,6 +61,7 @@ export class DataStack extends Stack {
       DatabaseAdminSecretArn: this.database.adminSecretArn,
       VaultSecretArn: this.vault.secret.attrId,
       VaultKeyArn: this.vault.key.keyArn,
+      VaultImportRoleArn: this.vault.importRole.roleArn,
       DocumentBucketName: this.documents.bucket.bucketName,
       VerificationQueueUrl: this.documents.queue.queueUrl,
       VerificationDeadLetterQueueUrl: this.documents.deadLetterQueue.queueUrl,

@@ -9,6 +9,7 @@ import { addMigrate, addProvision, migrateBefore } from './deploy-functions.ts'
 import { EventStream } from './event-stream.ts'
 import { HttpApi } from './http-api.ts'
 import { Observability } from './observability.ts'
+import { addOperate } from './operate-function.ts'
 import { requirePartialResponses } from './partial-responses.ts'
 import { addAnnounce, addInspect, addVerification, addWallet, addWalletMapping } from './pipeline-functions.ts'
 import type { Surroundings } from './service-function.ts'
@@ -46,11 +47,24 @@ export class ServiceStack extends Stack {
     const read = addRead(this, around)
     const docs = addDocs(this, around)
     const authorize = addAuthorize(this, around)
+    const operate = addOperate(this, around)
     const provision = addProvision(this, around)
-    migrateBefore(this, migrate, [intake, verification, wallet, announce, read])
+    migrateBefore(this, migrate, [intake, verification, wallet, announce, read, operate])
 
     const http = new HttpApi(this, 'Http', { stage, authorize, intake, read, docs })
-    const functions = { intake, inspect, verification, wallet, announce, read, docs, authorize, migrate, provision }
+    const functions = {
+      intake,
+      inspect,
+      verification,
+      wallet,
+      announce,
+      read,
+      docs,
+      authorize,
+      operate,
+      migrate,
+      provision,
+    }
     const { topic } = new Observability(this, 'Observability', { stage, data, functions, mapping, api: http.api })
 
     const outputs: Record<string, string> = {

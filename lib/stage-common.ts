@@ -33,7 +33,6 @@ export const deployed = {
   verificationDelaySeconds: 3,
   verificationBatchSize: 5,
   provisionsRoot: false,
-  accountWrapsRoot: false,
   rootCommitment: undefined,
   acceptsPublicMnemonics: false,
   enforcesTls: true,
@@ -43,4 +42,6 @@ export const deployed = {
   operatingSystem: 'linux',
   // A domain name and its certificate are the deployer's.
   domain: undefined,
+  emulated: false,
+  importNeedsMfa: true,
 } as const satisfies Partial<Stage>

@@ -37,7 +37,6 @@ export function localStage(settings: Settings): Stage {
     verificationMaximumConcurrency: 2,
     reservedConcurrency: undefined,
     provisionsRoot: true,
-    accountWrapsRoot: true,
     rootCommitment: 'of-record',
     // As where money is: the same addresses as any wallet shows for the same mnemonic and path.
     bitcoinNetwork: 'mainnet',
@@ -53,5 +52,7 @@ export function localStage(settings: Settings): Stage {
     firewall: undefined,
     domain: undefined,
     oversight: undefined,
+    emulated: true,
+    importNeedsMfa: false,
   }
 }

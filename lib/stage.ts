@@ -144,11 +144,6 @@ export type Stage = {
   /** Whether a function may make the mnemonic. Everywhere but in `local` that is a ceremony of people. */
   readonly provisionsRoot: boolean
   /**
-   * Whether the account itself may also make data keys under the vault's key, as `npm start -- --mnemonic-file` does
-   * with the deployer's credentials. Never more than wrapping: opening stays with the wallet function.
-   */
-  readonly accountWrapsRoot: boolean
-  /**
    * SHA-256 that commits to the root (64 hexadecimal digits): the wallet function derives from no other. `of-record`:
    * whatever the vault's own record commits to. Undefined: none was imported yet, and nothing is opened.
    */
@@ -182,4 +177,8 @@ export type Stage = {
    * alarms, a budget. Undefined: none of it, since the emulator has none of it.
    */
   readonly oversight: Oversight | undefined
+  /** Whether it lives in the emulator of `npm start`, which alone deploys it; operators reach it by its state folder. */
+  readonly emulated: boolean
+  /** Whether whoever imports the root must have signed in with a second factor. The emulator knows none. */
+  readonly importNeedsMfa: boolean
 }

@@ -1,7 +1,7 @@
 // For tests alone: lets users of the account take on every role of a stack, so that what each may do can be tried.
 
 import { CfnResource, type Stack } from 'aws-cdk-lib'
-import { AccountRootPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { AccountRootPrincipal, CfnRole, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 
 /**
  * Makes each role of a stack trust the account beside the service that it is for: whom of the account's users their own
@@ -13,9 +13,13 @@ export function letAccountTakeOnRoles(stack: Stack): void {
     principals: [new AccountRootPrincipal()],
     actions: ['sts:AssumeRole'],
   })
+  const trustsAccount = (role: CfnResource) => {
+    const trust = role instanceof CfnRole ? stack.resolve(role.assumeRolePolicyDocument) : undefined
+    return JSON.stringify(trust ?? null).includes(':root"')
+  }
   for (const child of stack.node.findAll()) {
-    if (CfnResource.isCfnResource(child) && child.cfnResourceType === 'AWS::IAM::Role') {
-      child.addPropertyOverride('AssumeRolePolicyDocument.Statement.1', statement.toStatementJson())
-    }
+    if (!CfnResource.isCfnResource(child) || child.cfnResourceType !== 'AWS::IAM::Role' || trustsAccount(child))
+      continue
+    child.addPropertyOverride('AssumeRolePolicyDocument.Statement.1', statement.toStatementJson())
   }
 }

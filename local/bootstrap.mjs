@@ -2,6 +2,7 @@
 // over to the pinned Node. Plain JavaScript without dependencies: it runs before anything is installed.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { accessSync, existsSync, constants as fileConstants, readFileSync, rmSync } from 'node:fs'
+import { constants } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -14,14 +15,20 @@ const vitest = join(modules, 'vitest', 'vitest.mjs')
 // kafkajs asks for timers of negative length and means none.
 const nodeFlags = ['--disable-warning=TimeoutNegativeWarning']
 // `tools` are those that a target needs beside Node; all of them where it does not say.
+const command = (name) => ({ program: [join(root, 'bin', `${name}.ts`)], folder: process.cwd(), tools: [] })
 const targets = {
   start: { program: [...nodeFlags, join(root, 'local', 'supervisor.ts')], folder: process.cwd() },
   test: { program: [vitest, 'run'], folder: root },
   coverage: { program: [vitest, 'run', '--coverage'], folder: root },
   synth: { program: [join(root, 'local', 'synth.ts')], folder: root, tools: ['python'] },
-  derive: { program: [join(root, 'bin', 'derive.ts')], folder: process.cwd(), tools: [] },
+  derive: command('derive'),
   token: { program: [join(root, 'local', 'token.ts')], folder: process.cwd(), tools: [] },
-  validate: { program: [join(root, 'bin', 'validate.ts')], folder: process.cwd(), tools: [] },
+  validate: command('validate'),
+  deploy: command('deploy'),
+  diff: command('diff'),
+  destroy: command('destroy'),
+  smoke: command('smoke'),
+  vault: command('vault'),
 }
 
 await main(process.argv.slice(2))

@@ -25,6 +25,7 @@ const outputsSchema = z.object({
   DatabaseAdminSecretArn: z.string(),
   VaultSecretArn: z.string(),
   VaultKeyArn: z.string(),
+  VaultImportRoleArn: z.string(),
   ApiId: z.string(),
   ApiStage: z.string(),
   WalletFunctionName: z.string(),

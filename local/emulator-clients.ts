@@ -4,6 +4,7 @@ import { KMSClient } from '@aws-sdk/client-kms'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
 import { LocalError } from './local-error.ts'
 
 export const account = '000000000000'
@@ -12,6 +13,7 @@ export const region = 'us-east-1'
 export const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 
 export type EmulatorClients = {
+  readonly url: string
   readonly s3: S3Client
   readonly secrets: SecretsManagerClient
   readonly kms: KMSClient
@@ -28,10 +30,35 @@ export function createEmulatorClients(url: string): EmulatorClients {
   const lambda = new LambdaClient(options)
   const logs = new CloudWatchLogsClient(options)
   return {
-    ...{ s3, secrets, kms, lambda, logs },
+    ...{ url, s3, secrets, kms, lambda, logs },
     close: () => {
       for (const client of [s3, secrets, kms, lambda, logs]) client.destroy()
     },
+  }
+}
+
+/** Works with clients that have the rights of a role, and no others. */
+export async function asRole<Result>(
+  url: string,
+  roleArn: string,
+  work: (clients: { readonly kms: KMSClient; readonly secrets: SecretsManagerClient }) => Promise<Result>,
+): Promise<Result> {
+  const sts = new STSClient({ endpoint: url, region, credentials })
+  const { Credentials } = await sts.send(new AssumeRoleCommand({ RoleArn: roleArn, RoleSessionName: 'npm-start' }))
+  const options = {
+    endpoint: url,
+    region,
+    credentials: {
+      accessKeyId: Credentials?.AccessKeyId ?? '',
+      secretAccessKey: Credentials?.SecretAccessKey ?? '',
+      ...(Credentials?.SessionToken === undefined ? {} : { sessionToken: Credentials.SessionToken }),
+    },
+  }
+  const [kms, secrets] = [new KMSClient(options), new SecretsManagerClient(options)]
+  try {
+    return await work({ kms, secrets })
+  } finally {
+    for (const client of [sts, kms, secrets]) client.destroy()
   }
 }
 

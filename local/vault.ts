@@ -6,7 +6,7 @@ import { createVaultPorts } from '../functions/provision/vault-ports.ts'
 import { commitMnemonic, decodeMnemonic } from '../shared/mnemonic.ts'
 import { parseVaultRecord } from '../shared/vault.ts'
 import type { Outputs } from './deploy.ts'
-import { type EmulatorClients, runFunction } from './emulator-clients.ts'
+import { asRole, type EmulatorClients, runFunction } from './emulator-clients.ts'
 import { describe, LocalError } from './local-error.ts'
 
 /**
@@ -65,14 +65,15 @@ export async function provisionVault(
   outputs: Outputs,
   mnemonicFile: string | undefined,
 ): Promise<{ readonly rootCommitment: string; readonly created: boolean }> {
-  const ports = createVaultPorts(clients, {
-    stage: 'local',
-    secretArn: outputs.VaultSecretArn,
-    keyArn: outputs.VaultKeyArn,
-  })
+  const vault = { stage: 'local', secretArn: outputs.VaultSecretArn, keyArn: outputs.VaultKeyArn }
+  const ports = createVaultPorts(clients, vault)
   const present = await ports.readRecord()
-  if (mnemonicFile !== undefined) await withPhrase(mnemonicFile, (phrase) => provision(ports, phrase))
-  else if (present === undefined) await runFunction(clients.lambda, outputs.ProvisionFunctionName)
+  if (mnemonicFile !== undefined) {
+    // As `npm run vault -- import` does: the account itself cannot wrap.
+    await asRole(clients.url, outputs.VaultImportRoleArn, (importer) =>
+      withPhrase(mnemonicFile, (phrase) => provision(createVaultPorts(importer, vault), phrase)),
+    )
+  } else if (present === undefined) await runFunction(clients.lambda, outputs.ProvisionFunctionName)
   const record = await ports.readRecord()
   if (record === undefined) throw new LocalError('the vault is still empty after provisioning')
   return { rootCommitment: parseVaultRecord(record).root_commitment, created: present === undefined }

@@ -30,6 +30,9 @@ export type LogFields = {
   readonly part?: string
   readonly reason?: string
   readonly version?: number
+  /** What an operator asked for, and who that is by their own word. */
+  readonly command?: string
+  readonly claimed_caller?: string
   readonly error?: unknown
 }
 

@@ -11,8 +11,8 @@ const assertions = Assertions.fromJSON(data)
 /** A stage with the switches of AWS thrown: those rows of the table that `local` never shows. */
 const strict: Stage = {
   ...stage,
-  accountWrapsRoot: false,
   provisionsRoot: false,
+  importNeedsMfa: true,
   enforcesTls: true,
   requiresEncryptionContext: true,
   keepsData: true,
@@ -20,10 +20,11 @@ const strict: Stage = {
 
 test('the logical ids of what is stateful never change: a new id is a new, empty resource', () => {
   const stateful = Object.entries(data.Resources)
-    .filter(([, { Type }]) => Type !== 'AWS::SQS::QueuePolicy')
+    .filter(([, { Type }]) => !['AWS::SQS::QueuePolicy', 'AWS::IAM::Policy'].includes(Type))
     .map(([id, { Type }]) => `${Type} ${id}`)
   expect(stateful.toSorted()).toEqual([
     'AWS::IAM::Role ProvisionRole',
+    'AWS::IAM::Role VaultImportRole',
     'AWS::IAM::Role WalletRole',
     'AWS::KMS::Key VaultKey',
     'AWS::S3::Bucket DocumentBucket',
@@ -32,6 +33,7 @@ test('the logical ids of what is stateful never change: a new id is a new, empty
     'AWS::SecretsManager::Secret DatabaseAdminSecret',
     'AWS::SecretsManager::Secret DatabaseAnnounceSecret',
     'AWS::SecretsManager::Secret DatabaseIntakeSecret',
+    'AWS::SecretsManager::Secret DatabaseOperateSecret',
     'AWS::SecretsManager::Secret DatabaseReadSecret',
     'AWS::SecretsManager::Secret DatabaseVerificationSecret',
     'AWS::SecretsManager::Secret DatabaseWalletSecret',
@@ -45,6 +47,7 @@ test('it has the outputs that its users read', () => {
       'DatabaseAdminSecretArn',
       'VaultSecretArn',
       'VaultKeyArn',
+      'VaultImportRoleArn',
       'DocumentBucketName',
       'VerificationQueueUrl',
       'VerificationDeadLetterQueueUrl',
@@ -161,7 +164,7 @@ describe('the vault', () => {
     expect(data.Resources.VaultSecret?.Properties).toEqual({ Description: 'The wrapped mnemonic: ciphertext only' })
   })
 
-  test('opens for the wallet role only; the account administers, and in local wraps, but never opens', () => {
+  test('opens for the wallet role only; those who fill it wrap; the account administers, and does neither', () => {
     const everyoneElse = {
       ArnNotLike: {
         'aws:PrincipalArn': [
@@ -185,7 +188,7 @@ describe('the vault', () => {
         effect: 'Allow',
         actions: ['kms:GenerateDataKey'],
         resources: ['*'],
-        principals: ['arn:aws:iam::000000000000:root', '<ProvisionRole.Arn>'],
+        principals: ['<ProvisionRole.Arn>', '<VaultImportRole.Arn>'],
         conditions: undefined,
       },
       {
@@ -223,12 +226,14 @@ describe('the vault', () => {
     ])
   })
 
-  test('where the stage says so: nobody wraps, and to open takes the context', () => {
+  test('where the stage says so: only people wrap, with a second factor; to open and to wrap takes the context', () => {
     const { data, service } = synthesise(strict)
     expect(data.Resources).not.toHaveProperty('ProvisionRole')
     expect(service.Outputs).not.toHaveProperty('ProvisionFunctionName')
     const policy = keyPolicy(data)
-    expect(policy.map(({ sid }) => sid)).toEqual(['AdministerButNotUse', 'OpenMnemonic', 'NobodyElseOpensMnemonic'])
+    expect(policy.map(({ sid }) => sid)).toEqual([
+      ...['AdministerButNotUse', 'OpenMnemonic', 'WrapMnemonic', 'NobodyElseOpensMnemonic'],
+    ])
     expect(policy[1]?.conditions).toEqual({
       StringEquals: {
         'kms:EncryptionContext:app': 'verified-wallets',
@@ -237,7 +242,17 @@ describe('the vault', () => {
       },
       'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': ['app', 'stage', 'purpose'] },
     })
-    expect(policy[2]?.conditions).not.toHaveProperty('StringEquals')
+    expect(policy[2]).toMatchObject({ sid: 'WrapMnemonic', principals: ['<VaultImportRole.Arn>'] })
+    expect(policy[2]?.conditions).toEqual(policy[1]?.conditions)
+    expect(policy[3]?.conditions).not.toHaveProperty('StringEquals')
+    expect(statements(data.Resources.VaultImportRole?.Properties.AssumeRolePolicyDocument)).toMatchObject([
+      {
+        effect: 'Allow',
+        actions: ['sts:AssumeRole'],
+        principals: ['arn:aws:iam::000000000000:root'],
+        conditions: { Bool: { 'aws:MultiFactorAuthPresent': 'true' } },
+      },
+    ])
   })
 })
 
@@ -278,6 +293,7 @@ describe('no secret is in a template', () => {
     ).toEqual({
       DatabaseAnnounceSecret: { username: 'app_announce' },
       DatabaseIntakeSecret: { username: 'app_intake' },
+      DatabaseOperateSecret: { username: 'app_operate' },
       DatabaseReadSecret: { username: 'app_read' },
       DatabaseVerificationSecret: { username: 'app_verification' },
       DatabaseWalletSecret: { username: 'app_wallet' },

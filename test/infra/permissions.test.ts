@@ -41,6 +41,12 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
   // Nothing at all: whoever parses strangers' tokens holds nothing that is worth taking.
   Authorize: {},
   Docs: {},
+  Operate: {
+    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseOperateSecret.Id>'] },
+    // Ciphertext to it: the key's policy names another role.
+    ReadVault: { actions: ['secretsmanager:GetSecretValue'], resources: ['<VaultSecret.Id>'] },
+    DescribeVaultKey: { actions: ['kms:DescribeKey'], resources: ['<VaultKey.Arn>'] },
+  },
   Migrate: {
     ReadAdminSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseAdminSecret.Id>'] },
     ReadRoleSecrets: {
@@ -48,6 +54,7 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
       resources: [
         '<DatabaseAnnounceSecret.Id>',
         '<DatabaseIntakeSecret.Id>',
+        '<DatabaseOperateSecret.Id>',
         '<DatabaseReadSecret.Id>',
         '<DatabaseVerificationSecret.Id>',
         '<DatabaseWalletSecret.Id>',
@@ -143,7 +150,20 @@ test('every policy of the templates belongs to a role of the table', () => {
     expect(names).toHaveLength(1)
     expect(roles).toContain(names[0])
   }
-  expect(resourcesOf(data, 'AWS::IAM::Policy')).toEqual([])
+  expect(resourcesOf(data, 'AWS::IAM::Policy').map(([, { Properties }]) => Properties.Roles)).toEqual([
+    [{ Ref: 'VaultImportRole' }],
+  ])
+})
+
+test('who imports a root may fill the vault, and what the key allows: no more', () => {
+  const policies = resourcesOf(data, 'AWS::IAM::Policy')
+  expect(policies.flatMap(([, { Properties }]) => statements(Properties.PolicyDocument))).toEqual([
+    {
+      ...{ sid: 'FillVault', effect: 'Allow', principals: [], conditions: undefined },
+      actions: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
+      resources: ['<VaultSecret.Id>'],
+    },
+  ])
 })
 
 test('no role has a managed policy, and none but the provider of the trigger an inline one', () => {
@@ -162,10 +182,11 @@ test('no role has a managed policy, and none but the provider of the trigger an 
   for (const template of [data, service]) expect(resourcesOf(template, 'AWS::IAM::ManagedPolicy')).toEqual([])
 })
 
-test('only Lambda can take on a role', () => {
+test('only Lambda can take on a role, and people of the account that of importing a root', () => {
   for (const [id, role] of [data, service].flatMap((template) => resourcesOf(template, 'AWS::IAM::Role'))) {
+    const principal = id === 'VaultImportRole' ? 'arn:aws:iam::000000000000:root' : 'lambda.amazonaws.com'
     expect(statements(role.Properties.AssumeRolePolicyDocument), id).toMatchObject([
-      { effect: 'Allow', actions: ['sts:AssumeRole'], principals: ['lambda.amazonaws.com'] },
+      { effect: 'Allow', actions: ['sts:AssumeRole'], principals: [principal] },
     ])
   }
 })

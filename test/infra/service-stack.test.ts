@@ -8,6 +8,7 @@ import { inspectEnvironment } from '../../functions/inspect/environment.ts'
 import { intakeEnvironment } from '../../functions/intake/environment.ts'
 import { leaseSeconds } from '../../functions/intake/idempotency.ts'
 import { migrateEnvironment } from '../../functions/migrate/environment.ts'
+import { operateEnvironment } from '../../functions/operate/environment.ts'
 import { provisionEnvironment } from '../../functions/provision/environment.ts'
 import { readEnvironment } from '../../functions/read/environment.ts'
 import { verificationEnvironment } from '../../functions/verification/environment.ts'
@@ -113,6 +114,17 @@ const expected = {
     timeout: 10,
     memory: 256,
   },
+  Operate: {
+    schema: operateEnvironment,
+    environment: {
+      ...database,
+      ...vault,
+      DATABASE_SECRET_ARN: '<DatabaseOperateSecret.Id>',
+      ROOT_COMMITMENT: 'of-record',
+    },
+    timeout: 30,
+    memory: 256,
+  },
   Docs: { schema: docsEnvironment, environment: {}, timeout: 10, memory: 256 },
   Authorize: {
     schema: authorizeEnvironment,
@@ -131,6 +143,7 @@ const expected = {
         app_wallet: '<DatabaseWalletSecret.Id>',
         app_announce: '<DatabaseAnnounceSecret.Id>',
         app_read: '<DatabaseReadSecret.Id>',
+        app_operate: '<DatabaseOperateSecret.Id>',
       }),
     },
     timeout: 300,
@@ -253,7 +266,9 @@ describe('migrations', () => {
     const after = resourcesOf(service, 'AWS::Lambda::Function')
       .filter(([, { DependsOn }]) => DependsOn?.includes(trigger))
       .map(([id]) => id)
-    expect(after.toSorted()).toEqual(['Announce', 'Intake', 'Read', 'Verification', 'Wallet'].map(idOf).toSorted())
+    expect(after.toSorted()).toEqual(
+      ['Announce', 'Intake', 'Operate', 'Read', 'Verification', 'Wallet'].map(idOf).toSorted(),
+    )
   })
 })
 

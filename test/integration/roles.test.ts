@@ -6,6 +6,7 @@ import { readBacklog } from '../../functions/announce/backlog.ts'
 import { forgetExpired } from '../../functions/announce/forget.ts'
 import { lockWaiting, markReleased } from '../../functions/announce/waiting.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from '../../functions/intake/limit-tables.ts'
+import { findVaultUse } from '../../functions/operate/vault-use.ts'
 import { classifyRecord } from '../../functions/wallet/records.ts'
 import { type IssuedWallet, reserveAccounts, runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
 import { inTransaction, type Sql } from '../../shared/database.ts'
@@ -172,7 +173,8 @@ const repository: readonly [name: string, work: (sql: Sql) => Promise<unknown>, 
     ['wallet'],
   ],
   ['park', (sql) => runWalletTransaction(sql, (tables) => tables.park([record], 'no_root', noon)), ['wallet']],
-  ['findHeartbeats', findHeartbeats, ['intake', 'verification', 'wallet', 'announce', 'read']],
+  ['findHeartbeats', findHeartbeats, ['intake', 'verification', 'wallet', 'announce', 'read', 'operate']],
+  ['findVaultUse', (sql) => findVaultUse(sql, 1), ['operate']],
   [
     'writeHeartbeat',
     (sql) => writeHeartbeat(sql, { part: 'kafka', status: 'ok', seenAt: noon }),
@@ -225,6 +227,12 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
   app_read: {
     'verification.verifications': { select: true },
     'wallet.wallets': { select: true },
+    'operations.heartbeats': { select: true },
+  },
+  app_operate: {
+    // No user, no address, no record.
+    'wallet.accounts': { select: 'account_index keyring_id' },
+    'wallet.waiting': { select: 'cause released_at' },
     'operations.heartbeats': { select: true },
   },
 }

@@ -6,7 +6,14 @@ import { inject } from 'vitest'
 import { type Migration, migrate } from '../../functions/migrate/migrate.ts'
 import { createDatabase, type Database } from '../../shared/database.ts'
 
-export const functionRoles = ['app_intake', 'app_verification', 'app_wallet', 'app_announce', 'app_read'] as const
+export const functionRoles = [
+  'app_intake',
+  'app_verification',
+  'app_wallet',
+  'app_announce',
+  'app_read',
+  'app_operate',
+] as const
 export type FunctionRole = (typeof functionRoles)[number]
 
 const templateName = 'migrated'

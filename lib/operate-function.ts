@@ -1,0 +1,25 @@
+// The function that operators call. Nothing in the stack invokes it, and no resource policy lets anybody: only who was given
+// lambda:InvokeFunction on it.
+import { Duration, type Stack } from 'aws-cdk-lib'
+import type { OperateEnvironment } from '../functions/operate/environment.ts'
+import { FunctionIdentity } from './function-identity.ts'
+import { type AnyFunction, ServiceFunction, type Surroundings } from './service-function.ts'
+
+/** `operate`: what operating a stage needs from inside its network. */
+export function addOperate(scope: Stack, around: Surroundings): AnyFunction {
+  const { database, vault, vpc } = around.data
+  const identity = new FunctionIdentity(scope, 'OperateIdentity', { vpc })
+  return new ServiceFunction<OperateEnvironment>(scope, 'Operate', {
+    ...around,
+    name: 'operate',
+    identity,
+    description: 'Tells operators how the stage is, from inside its network',
+    environment: {
+      ...database.grantConnect(identity, 'operate'),
+      ...vault.grantInspect(identity),
+      ROOT_COMMITMENT: around.stage.rootCommitment ?? 'none',
+    },
+    memorySize: 256,
+    timeout: Duration.seconds(30),
+  })
+}
