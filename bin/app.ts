@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { App } from 'aws-cdk-lib'
+import { FindingsError, requireAwsSolutions } from '../lib/aws-solutions.ts'
 import { type Bundles, bundleFunctions } from '../lib/bundle.ts'
 import { BundleError } from '../lib/bundle-error.ts'
 import { DataStack } from '../lib/data-stack.ts'
@@ -21,7 +22,8 @@ try {
   await writeAssemblies(values)
 } catch (error) {
   // What the caller can put right is said without a stack trace.
-  if (!(error instanceof SettingsError || error instanceof BundleError)) throw error
+  const told = error instanceof SettingsError || error instanceof BundleError || error instanceof FindingsError
+  if (!told) throw error
   console.error(error.message)
   process.exitCode = 1
 }
@@ -63,5 +65,6 @@ function writeAssembly(
   const app = new App({ context, analyticsReporting: false, outdir })
   const data = new DataStack(app, { stage })
   new ServiceStack(app, { stage, data, bundles })
+  if (stage.meetsAwsSolutions) requireAwsSolutions(app)
   app.synth()
 }

@@ -55,7 +55,8 @@ export class DataStack extends Stack {
       this.kafka = new MskCluster(this, 'Kafka', { stage, kafka: stage.kafka, vpc, storageKey })
     }
 
-    if (stage.oversight) this.trail = new AuditTrail(this, 'Audit', { stage, oversight: stage.oversight })
+    const { logBucket } = this.documents
+    if (stage.oversight) this.trail = new AuditTrail(this, 'Audit', { stage, oversight: stage.oversight, logBucket })
 
     const outputs: Record<string, string> = {
       DatabaseAdminSecretArn: this.database.adminSecretArn,

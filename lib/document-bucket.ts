@@ -27,6 +27,8 @@ export interface DocumentBucketProps {
 /** The bucket, the verification queue that every new object is announced on, and the queue for what failed for good. */
 export class DocumentBucket extends Construct {
   readonly bucket: Bucket
+  /** Who asked for what, as S3 writes it down. */
+  readonly logBucket: IBucket
   readonly key: DocumentKey
   readonly queue: Queue
   readonly deadLetterQueue: Queue
@@ -87,6 +89,8 @@ export class DocumentBucket extends Construct {
     )
 
     this.key = new DocumentKey(this, 'Key', { stage, bucketArn })
+    // The cast: CDK's own types disagree about an optional property.
+    this.logBucket = new LogBucket(this, 'Logs', { stage }).bucket as IBucket
     this.bucket = new Bucket(this, 'Bucket', {
       bucketName,
       encryption: BucketEncryption.KMS,
@@ -95,8 +99,7 @@ export class DocumentBucket extends Construct {
       bucketKeyEnabled: true,
       // A document that was forgotten must be gone. It is never overwritten either: puts are conditional.
       versioned: false,
-      // The cast: CDK's own types disagree about an optional property.
-      serverAccessLogsBucket: new LogBucket(this, 'Logs', { stage }).bucket as IBucket,
+      serverAccessLogsBucket: this.logBucket,
       serverAccessLogsPrefix: 'documents/',
       enforceSSL: stage.enforcesTls,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,

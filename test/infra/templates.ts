@@ -57,10 +57,7 @@ export function synthesise(stage: Stage, validate = false): Templates {
   if (validate) delete process.env.CDK_VALIDATION
   else process.env.CDK_VALIDATION = 'false'
   try {
-    const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'))
-    const app = new App({ context, analyticsReporting: false, outdir: join(folder, 'out') })
-    const data = new DataStack(app, { stage })
-    const service = new ServiceStack(app, { stage, data, bundles: writeBundles(folder) })
+    const { app, data, service } = build(stage, folder)
     const assembly = app.synth()
     return {
       data: assembly.getStackByName(data.stackName).template,
@@ -72,6 +69,14 @@ export function synthesise(stage: Stage, validate = false): Templates {
     else process.env.CDK_VALIDATION = before
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Both stacks as constructs. The folder is needed until they are synthesised. */
+export function build(stage: Stage, folder: string): { app: App; data: DataStack; service: ServiceStack } {
+  const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'))
+  const app = new App({ context, analyticsReporting: false, outdir: join(folder, 'out') })
+  const data = new DataStack(app, { stage })
+  return { app, data, service: new ServiceStack(app, { stage, data, bundles: writeBundles(folder) }) }
 }
 
 function writeBundles(folder: string): Bundles {

@@ -157,7 +157,7 @@ export function readWorld(templates: { data: Template; service: Template }, plac
       }
     } else if (Type === 'AWS::Lambda::Permission') {
       put(toArn(resolve(Properties.FunctionName)), [readPermission(Properties, resolve)])
-    } else if (!known && !narrowing.includes(Type) && /"Statement":/.test(JSON.stringify(Properties))) {
+    } else if (!known && !narrowing.includes(Type) && /"Effect":"(Allow|Deny)"/.test(JSON.stringify(Properties))) {
       throw new UnknownPolicyError(`expected a policy in a place that is known here; got one in ${id} (${Type})`)
     }
   }

@@ -5,8 +5,10 @@ import { type Resource, resourcesOf, type Template, write } from '../infra/templ
 import type { World } from './policy-world.ts'
 import type { Subject } from './who-may.ts'
 
-/** Who holds one of these may open the vault, or make himself one who may. */
-const guarded = ['VaultKey', 'VaultSecret', 'Wallet function', 'Wallet role']
+type Named = Omit<Subject, 'logicalId' | 'guarded'>
+
+/** Who holds one of these may open the vault, or make himself one who may, or fill it. */
+const guarded = ['VaultKey', 'VaultSecret', 'Wallet function', 'Wallet role', 'VaultImportRole role']
 
 /** What is asked of each type, beside what policies name. */
 const actionsOf: Readonly<Record<string, readonly string[]>> = {
@@ -27,33 +29,34 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
     ...['lambda:UpdateFunctionCode', 'lambda:UpdateFunctionConfiguration'],
   ],
   'AWS::IAM::Role': [
-    'sts:AssumeRole',
-    ...['iam:AttachRolePolicy', 'iam:PassRole', 'iam:PutRolePolicy', 'iam:UpdateAssumeRolePolicy'],
+    ...['iam:AttachRolePolicy', 'iam:PassRole', 'iam:PutRolePolicy', 'iam:UpdateAssumeRolePolicy', 'sts:AssumeRole'],
   ],
   'AWS::MSK::Cluster': [
-    'kafka-cluster:AlterCluster',
-    'kafka-cluster:AlterClusterDynamicConfiguration',
-    'kafka-cluster:Connect',
+    ...['kafka-cluster:AlterCluster', 'kafka-cluster:AlterClusterDynamicConfiguration', 'kafka-cluster:Connect'],
+    ...['kafka:DeleteCluster', 'kafka:PutClusterPolicy', 'kafka:UpdateSecurity'],
   ],
+  'AWS::RDS::DBCluster': ['rds:DeleteDBCluster', 'rds:ModifyDBCluster'],
 }
 const objectActions = ['s3:DeleteObject', 's3:GetObject', 's3:GetObjectVersion', 's3:PutObject', 's3:PutObjectAcl']
 const topicActions = ['AlterTopic', 'CreateTopic', 'DeleteTopic', 'DescribeTopic', 'ReadData', 'WriteData']
 const groupActions = ['AlterGroup', 'DeleteGroup', 'DescribeGroup']
+/** Services that use a key in a caller's name. */
+const services = ['kafka', 'rds', 's3', 'secretsmanager', 'sqs']
 
 /** A logical id without the hash that CDK adds. */
 const withoutHash = (id: string) => id.replace(/[0-9A-F]{8}$/, '')
 
-/** Names for people, by logical id: functions as the outputs call them, their roles as them. */
+/** Names for people, by logical id: functions as the outputs call them, and their roles as them. */
 export function nameResources({ data, service }: { data: Template; service: Template }): (id: string) => string {
   const names: Record<string, string> = {}
-  for (const [output, { Value }] of Object.entries(service.Outputs) as [string, { Value: { Ref: string } }][]) {
-    if (output.endsWith('FunctionName')) names[Value.Ref] = output.replace(/FunctionName$/, '')
-  }
-  for (const [id, { Properties }] of resourcesOf(service, 'AWS::Lambda::Function')) {
-    const name = names[id] ?? withoutHash(id)
+  for (const [output, { Value }] of Object.entries(service.Outputs) as [string, { Value: unknown }][]) {
+    const name = /^(.+)FunctionName$/.exec(output)?.[1]
+    const id = write(Value).slice(1, -1)
+    if (name === undefined) continue
     names[id] = `${name} function`
-    names[write(Properties.Role, data).replace(/^<|\.Arn>$/g, '')] = name
+    names[write(service.Resources[id]?.Properties.Role, data).replace(/^<|\.Arn>$/g, '')] = name
   }
+  for (const [id] of resourcesOf(service, 'AWS::Lambda::Function')) names[id] ??= `${withoutHash(id)} function`
   return (id) => names[id] ?? withoutHash(id)
 }
 
@@ -78,46 +81,79 @@ function toSubjects(
   nameOf: (id: string) => string,
   world: World,
   stage: Stage,
-): Omit<Subject, 'logicalId'>[] {
+): Named[] {
   const toKafka = (kind: string, name: string, actions: readonly string[]) => ({
     name: `${kind} ${name}`,
     arn: `${world.arnOf('KafkaCluster').replace(':cluster/', `:${kind}/`)}/${name}`,
     actions: actions.map((action) => `kafka-cluster:${action}`),
   })
   if (Type === 'AWS::MSK::Topic') return [toKafka('topic', String(Properties.TopicName), topicActions)]
-  if (Type === 'AWS::RDS::DBCluster') {
-    const users = ['intake', 'verification', 'wallet', 'announce', 'read'].map((role) => `app_${role}`)
-    return [...users, String(Properties.MasterUsername), 'anybody'].map((user) => ({
-      name: `database user ${user}`,
-      arn: `arn:aws:rds-db:${stage.region}:${stage.account}:dbuser:cluster-${id}/${user}`,
-      actions: ['rds-db:connect'],
-    }))
-  }
   const actions = actionsOf[Type]
   if (actions === undefined) return []
   const arn = world.arnOf(id)
   const name = Type === 'AWS::IAM::Role' ? `${nameOf(id)} role` : nameOf(id)
-  if (Type === 'AWS::S3::Bucket') {
-    const objects = (prefix: string) => ({
-      ...{ name: `${name}, ${prefix}`, arn: `${arn}/${prefix}`, owner: arn, actions: objectActions },
-    })
-    return [{ name, arn, actions }, ...(id === 'DocumentBucket' ? [objects('incoming/x')] : []), objects('x')]
+  const itself = { name, arn, actions }
+  switch (Type) {
+    case 'AWS::IAM::Role':
+      return [{ ...itself, context: { 'aws:MultiFactorAuthPresent': 'true' } }]
+    case 'AWS::KMS::Key':
+      if (id === 'VaultKey') return [{ ...itself, context: describeContext(stage) }]
+      return [
+        itself,
+        ...services.map((service) => ({
+          ...{ name: `${name}, through ${service}`, arn, actions },
+          context: {
+            'kms:ViaService': `${service}.${stage.region}.amazonaws.com`,
+            'kms:EncryptionContext:aws:s3:arn': world.arnOf('DocumentBucket'),
+          },
+        })),
+      ]
+    case 'AWS::S3::Bucket':
+      // Any object, and one of each kind that a policy tells apart.
+      return [
+        itself,
+        ...['x', ...findExamples(world, `${arn}/`)].map((key) => ({
+          ...{ name: `${name}/${key}`, arn: `${arn}/${key}`, owner: arn, actions: objectActions },
+          context: { 's3:x-amz-acl': 'bucket-owner-full-control' },
+        })),
+      ]
+    case 'AWS::Lambda::Function':
+      return [itself, { name: `${name}, a version`, arn: `${arn}:1`, actions: ['lambda:InvokeFunction'] }]
+    case 'AWS::MSK::Cluster':
+      return [
+        itself,
+        toKafka('topic', 'x', topicActions),
+        ...[stage.walletTrigger.consumerGroupId, 'x'].map((group) => toKafka('group', group, groupActions)),
+      ]
+    case 'AWS::RDS::DBCluster': {
+      const prefix = `arn:aws:rds-db:${stage.region}:${stage.account}:dbuser:cluster-${id}/`
+      const users = [...findExamples(world, prefix), String(Properties.MasterUsername), 'x']
+      return [
+        itself,
+        {
+          name: `${name}, secret of its administrator`,
+          arn: `arn:aws:secretsmanager:${stage.region}:${stage.account}:secret:rds!cluster-${id}`,
+          actions: actionsOf['AWS::SecretsManager::Secret'] ?? [],
+        },
+        ...users.map((user) => ({ name: `database user ${user}`, arn: prefix + user, actions: ['rds-db:connect'] })),
+      ]
+    }
+    default:
+      return [itself]
   }
-  if (Type === 'AWS::Lambda::Function') {
-    const version = { name: `${name}, a version`, arn: `${arn}:1`, actions: ['lambda:InvokeFunction'] }
-    return [{ name, arn, actions }, version]
-  }
-  if (Type === 'AWS::MSK::Cluster') {
-    return [
-      { name, arn, actions },
-      toKafka('group', stage.walletTrigger.consumerGroupId, groupActions),
-      toKafka('group', 'x', groupActions),
-    ]
-  }
-  return [{ name, arn, actions, ...(id === 'VaultKey' ? { context: describeContext(stage) } : {}) }]
 }
 
-/** The encryption context as KMS hands it to a policy. */
+/** What policies name below a prefix, with something in place of each wildcard. */
+function findExamples(world: World, prefix: string): string[] {
+  const statements = [...Object.values(world.roles).flatMap((role) => role.statements), ...world.resourceStatements]
+  const found = statements
+    .flatMap(({ resources = [] }) => resources)
+    .filter((resource) => resource.startsWith(prefix))
+    .map((resource) => resource.slice(prefix.length).replaceAll('*', 'x'))
+  return [...new Set(found)].filter((example) => example !== 'x')
+}
+
+/** The encryption context of the vault, as KMS hands it to a policy. */
 export function describeContext(stage: Stage): Record<string, string | string[]> {
   const context = Object.entries(toEncryptionContext(stage.name))
   return {
