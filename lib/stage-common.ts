@@ -39,6 +39,7 @@ export const deployed = {
   enforcesTls: true,
   requiresEncryptionContext: true,
   operatingSystem: 'linux',
+  nodeOptions: '--enable-source-maps',
   // A domain name and its certificate are the deployer's.
   domain: undefined,
 } as const satisfies Partial<Stage>
