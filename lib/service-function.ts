@@ -96,7 +96,7 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
           }
         : {}),
     })
-    this.function.node.addDependency(identity.policy)
+    this.function.node.addDependency(identity.prerequisites)
     // Not by CDK's property, which writes a policy of its own beside the identity's.
     const resource = this.function.node.defaultChild as CfnFunction
     resource.tracingConfig = { mode: 'Active' }
