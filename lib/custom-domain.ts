@@ -25,9 +25,10 @@ export class CustomDomain extends Construct {
       domainName: settings.name,
       certificate: Certificate.fromCertificateArn(this, 'Certificate', settings.certificateArn),
       endpointType: EndpointType.REGIONAL,
-      securityPolicy: SecurityPolicy.TLS13_1_2_PFS_PQ_2025_09,
-      endpointAccessMode: EndpointAccessMode.STRICT,
-      ...(settings.clientAuthorities === undefined ? {} : { mtls: this.trust(settings.clientAuthorities) }),
+      ...(settings.clientAuthorities === undefined
+        ? { securityPolicy: SecurityPolicy.TLS13_1_2_PFS_PQ_2025_09, endpointAccessMode: EndpointAccessMode.STRICT }
+        : // API Gateway has mutual TLS with this policy only.
+          { securityPolicy: SecurityPolicy.TLS_1_2, mtls: this.trust(settings.clientAuthorities) }),
     })
     domain.addBasePathMapping(api, { stage: api.deploymentStage })
     this.target = domain.domainNameAliasDomainName

@@ -84,8 +84,7 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
       applicationLogLevelV2: ApplicationLogLevel.INFO,
       // With the report of each invocation: duration, memory, cold start.
       systemLogLevelV2: SystemLogLevel.INFO,
-      // Stacks of errors name our sources, by the maps beside the bundle.
-      environment: { ...props.environment, NODE_OPTIONS: '--enable-source-maps' },
+      environment: { ...props.environment, NODE_OPTIONS: stage.nodeOptions },
       memorySize: props.memorySize,
       timeout: props.timeout,
       ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),

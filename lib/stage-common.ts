@@ -53,6 +53,7 @@ export const deployed = {
   accountTakesOnRoles: false,
   meetsAwsSolutions: true,
   operatingSystem: 'linux',
+  nodeOptions: '--enable-source-maps',
   // A domain name and its certificate are the deployer's.
   domain: undefined,
   emulated: false,

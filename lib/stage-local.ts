@@ -47,6 +47,8 @@ export function localStage(settings: Settings): Stage {
     accountTakesOnRoles: true,
     meetsAwsSolutions: false,
     operatingSystem: process.platform,
+    // What the emulator puts around a function calls url.parse, and each cold start would say so.
+    nodeOptions: '--enable-source-maps --disable-warning=DEP0169',
     logRetentionDays: 30,
     // The emulator knows no firewall before an API.
     firewall: undefined,

@@ -167,6 +167,8 @@ export type Stage = {
   readonly meetsAwsSolutions: boolean
   /** The system that functions run on: Lambda's, or this machine's, where the emulator runs them as its own processes. */
   readonly operatingSystem: NodeJS.Platform
+  /** Options of the Node that functions run with: stacks of errors name our sources, by the maps beside the bundle. */
+  readonly nodeOptions: string
   /** How long lines of functions and of the API are kept: long enough to look into a complaint, and no longer. */
   readonly logRetentionDays: 30 | 90
   /** Undefined: nothing stands before the API. */

@@ -126,10 +126,10 @@ export class WebFirewall extends Construct {
    */
   private logRefusals(stage: Stage): void {
     const group = new LogGroup(this, 'Refusals', {
-      // The firewall writes to groups of such names only. A fixed name cannot be made twice, so it goes with the stack.
+      // The firewall writes to groups of such names only.
       logGroupName: `aws-waf-logs-verified-wallets-${stage.name}`,
       retention: stage.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
+      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     })
     const groupArn = Stack.of(this).formatArn({
       service: 'logs',
