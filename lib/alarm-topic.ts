@@ -1,5 +1,5 @@
 // Where everything that wakes a person is told: one topic. Whom it tells is not known here: people subscribe.
-import { Stack } from 'aws-cdk-lib'
+import { type ArnComponents, Stack } from 'aws-cdk-lib'
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Topic, TopicPolicy } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
@@ -27,7 +27,7 @@ export class AlarmTopic extends Construct {
     pinLogicalId(this.topic, 'AlarmTopic')
 
     const policy = new TopicPolicy(this, 'TopicPolicy', { topics: [this.topic], enforceSSL: stage.enforcesTls })
-    const arn = Stack.of(this).formatArn
+    const arn = (components: ArnComponents) => Stack.of(this).formatArn(components)
     policy.document.addStatements(
       this.letPublish('PublishAlarms', 'cloudwatch', stage, arn({ service: 'cloudwatch', resource: 'alarm:*' })),
     )
