@@ -61,6 +61,10 @@ export const chartJudged = (metrics: ServiceMetrics): readonly Chart[] => [
   },
 ]
 
+const mustBeZero = [
+  ...(['address_drift', 'cross_check_failed', 'vault_refused', 'vault_empty', 'account_indices_used_up'] as const),
+]
+
 /** `Issued`: what becomes of verified users. */
 export const chartIssued = (metrics: ServiceMetrics): readonly Chart[] => {
   const { kafka } = metrics.watched
@@ -88,19 +92,18 @@ export const chartIssued = (metrics: ServiceMetrics): readonly Chart[] => {
     },
     ...(kafka ? [lag] : []),
     {
-      title: 'Must be 0: drift, cross-check, refused vault, used-up indices',
-      left: (['address_drift', 'cross_check_failed', 'vault_refused', 'account_indices_used_up'] as const).map((name) =>
-        metrics.own('wallet', name, { label: name }),
-      ),
+      title: 'Must be 0: drift, cross-check, vault refused or empty, indices used up',
+      left: mustBeZero.map((name) => metrics.own('wallet', name, { label: name })),
       right: [metrics.own('wallet', 'account_index_gaps', { label: 'gaps in indices' })],
     },
     {
-      title: 'Records: waiting, set aside, dead letters',
+      title: 'Records: waiting, set aside, dead letters; age (s) at the right',
       left: [
         metrics.own('announce', 'records_waiting', { statistic: Stats.MAXIMUM, label: 'waiting' }),
         metrics.own('wallet', 'records_set_aside', { label: 'set aside' }),
         ...aside,
       ],
+      right: [metrics.own('announce', 'waiting_seconds', { statistic: Stats.MAXIMUM, label: 'waiting since' })],
     },
   ]
 }

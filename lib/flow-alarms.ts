@@ -43,7 +43,7 @@ export function defineFlowAlarms(metrics: ServiceMetrics): readonly AlarmDefinit
     },
     {
       name: 'verification-dead-letters',
-      meaning: 'A document failed 24 times and was set aside. Its client reads "processing" until somebody acts.',
+      meaning: 'A document failed 24 times and was set aside. Its client reads "processing" until a person acts.',
       metric: metrics.queue('deadLetterQueue', 'ApproximateNumberOfMessagesVisible', minute),
       threshold: 1,
     },
