@@ -69,6 +69,7 @@ export class ServiceStack extends Stack {
       AlarmTopicArn: alarms.topic.topicArn,
       ApiId: http.api.restApiId,
       ApiStage: http.api.deploymentStage.stageName,
+      ApiUrl: http.api.url,
     }
     for (const [name, deployed] of Object.entries(functions)) {
       if (deployed === undefined) continue
