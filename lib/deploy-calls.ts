@@ -104,7 +104,7 @@ export class DeployCalls extends Construct {
       // The one that the runtime has knows these calls.
       installLatestAwsSdk: false,
     })
-    resource.node.addDependency(this.identity.policy)
+    resource.node.addDependency(this.identity.prerequisites)
     return resource
   }
 }

@@ -82,7 +82,7 @@ export class EventStream extends Construct {
     const { topics, walletTrigger } = this.stage
     identity.allow({
       sid: 'FindKafka',
-      actions: ['kafka:DescribeCluster', 'kafka:DescribeClusterV2', 'kafka:GetBootstrapBrokers'],
+      actions: ['kafka:DescribeClusterV2', 'kafka:GetBootstrapBrokers'],
       resources: [this.cluster.cluster.attrArn],
     })
     identity.allow({

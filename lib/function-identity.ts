@@ -2,7 +2,7 @@
 // Grants take an identity, so a function's rights are complete before the function exists.
 import { CfnSecurityGroupIngress, type ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
 import { Effect, type IRole, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
-import { Construct } from 'constructs'
+import { Construct, DependencyGroup } from 'constructs'
 import type { InterfaceService } from './stage.ts'
 import type { Vpc } from './vpc.ts'
 
@@ -37,8 +37,9 @@ const networkInterfaceActions = [
 /** The role of one function, its policy, and the security group that says whom it may call. */
 export class FunctionIdentity extends Construct {
   readonly role: IRole
-  /** What the function must wait for: without it, the first invocation would be refused. */
   readonly policy: Policy
+  /** What the function must wait for, rights and ways: without them, its first invocation would be refused. */
+  readonly prerequisites = new DependencyGroup()
   readonly vpc: Vpc | undefined
   /** Nobody calls in by it, and what goes out is what grants have written there. */
   readonly securityGroup: SecurityGroup | undefined
@@ -47,6 +48,7 @@ export class FunctionIdentity extends Construct {
     super(scope, id)
     this.role = props.role ?? new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
     this.policy = new Policy(this, 'Policy', { roles: [this.role] })
+    this.prerequisites.add(this.policy)
     this.vpc = props.vpc
     if (props.vpc === undefined) return
 
@@ -89,7 +91,7 @@ export class FunctionIdentity extends Construct {
   reach(name: string, target: ISecurityGroup, port: number): void {
     if (this.securityGroup === undefined) throw new Error(`expected ${this.node.id} to be in the VPC, to reach ${name}`)
     this.securityGroup.addEgressRule(Peer.securityGroupId(target.securityGroupId), Port.tcp(port), `To ${name}`)
-    new CfnSecurityGroupIngress(this, `To${name}`, {
+    const ingress = new CfnSecurityGroupIngress(this, `To${name}`, {
       groupId: target.securityGroupId,
       sourceSecurityGroupId: this.securityGroup.securityGroupId,
       ipProtocol: 'tcp',
@@ -97,6 +99,7 @@ export class FunctionIdentity extends Construct {
       toPort: port,
       description: `From the function of ${this.node.id}`,
     })
+    this.prerequisites.add(ingress)
   }
 
   /** Whether the way to what `reach` calls by that name is open. */

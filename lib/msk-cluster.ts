@@ -63,8 +63,8 @@ export class MskCluster extends Construct {
         encryptionAtRest: { dataVolumeKmsKeyId: props.storageKey.key.keyArn },
         encryptionInTransit: { clientBroker: 'TLS', inCluster: true },
       },
-      // Of each topic and broker, so that lag and load have a chart.
-      enhancedMonitoring: 'PER_TOPIC_PER_BROKER',
+      // Free, and it has the lag of consumers and the load of brokers; each level above is paid by the metric.
+      enhancedMonitoring: 'DEFAULT',
       loggingInfo: { brokerLogs: { cloudWatchLogs: { enabled: true, logGroup: logs.logGroupName } } },
     })
     this.cluster.applyRemovalPolicy(removalPolicy)
@@ -77,6 +77,7 @@ export class MskCluster extends Construct {
         topicName: topic.name,
         partitionCount: topic.partitions,
         replicationFactor: kafka.replicationFactor,
+        // A JSON object, as the API wants it; CloudFormation's page says no more than Base64.
         configs: Fn.base64(JSON.stringify({ 'retention.ms': String(topic.retentionHours * 3_600_000) })),
       })
       declared.applyRemovalPolicy(removalPolicy)

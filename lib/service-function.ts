@@ -77,7 +77,7 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
           }
         : {}),
     })
-    this.function.node.addDependency(identity.policy)
+    this.function.node.addDependency(identity.prerequisites)
   }
 
   /** Lets another function invoke this one. Returns its name. */

@@ -8,19 +8,32 @@ export const makeTopics = (partitions: number) => ({
   walletCreated: { name: 'wallet.created', partitions, retentionHours: 7 * 24 },
 })
 
-/** The same in every stage, but for the concurrency: what was tried in `local` is what runs. */
-export const makeWalletTrigger = (maximumConcurrency: number): WalletTrigger => ({
+/** What does not differ: what was tried in `local` is what runs. */
+const walletTrigger = {
   topic: 'user.verified',
   consumerGroupId: 'wallet',
   batchSize: 100,
   maximumBatchingWindowSeconds: 0,
+  maximumRecordAgeSeconds: 24 * 3600,
+  bisectBatchOnFunctionError: true,
+  onFailureTopic: 'user.verified.dead-letter',
+} as const satisfies Partial<WalletTrigger>
+
+export const localWalletTrigger = (maximumConcurrency: number): WalletTrigger => ({
+  ...walletTrigger,
   // With the pauses between them about half an hour: an outage of Postgres or KMS shorter than that dead-letters
   // nothing. The price: a record that crashes the function each time delays its partition for as long.
   maximumRetryAttempts: 240,
-  maximumRecordAgeSeconds: 24 * 3600,
-  bisectBatchOnFunctionError: true,
   maximumConcurrency,
-  onFailureTopic: 'user.verified.dead-letter',
+})
+
+export const deployedWalletTrigger = (maximumConcurrency: number): WalletTrigger => ({
+  ...walletTrigger,
+  // As many as Lambda takes: how long it pauses between them is not documented, so what ends the retries is the age of a
+  // record. An outage shorter than a day dead-letters nothing; a record that crashes the function delays its partition
+  // until somebody acts on the alarm.
+  maximumRetryAttempts: 10_000,
+  maximumConcurrency,
 })
 
 /** What `dev` and `prod` have in common: what makes them safe does not differ. */

@@ -1,7 +1,7 @@
 // The row `dev` of the stage table: as `prod`, as small as it goes, and nothing of it is kept.
 import type { Settings } from './settings.ts'
 import type { Stage } from './stage.ts'
-import { deployed, makeTopics, makeWalletTrigger } from './stage-common.ts'
+import { deployed, deployedWalletTrigger, makeTopics } from './stage-common.ts'
 
 export function devStage({ account, region }: Settings): Stage {
   const partitions = 6
@@ -27,21 +27,21 @@ export function devStage({ account, region }: Settings): Stage {
       kind: 'aurora',
       name: 'wallets',
       // Never less than the smallest that runs: the sweep of each minute keeps connections open, so it never pauses.
-      capacity: { minimum: 0.5, maximum: 2 },
+      capacity: { minimum: 0.5, maximum: 4 },
       readers: 0,
       backupDays: 7,
-      maximumConnections: 405,
+      maximumConnections: 823,
     },
     network: { availabilityZones: 2, interfaceServices: ['kms', 'secretsmanager', 'lambda'], flowLogDays: 30 },
     topics: makeTopics(partitions),
-    walletTrigger: makeWalletTrigger(partitions),
+    walletTrigger: deployedWalletTrigger(partitions),
     postLimit: { capacity: 20, refillPerSecond: 1 },
     gatewayLimits: {
       post: { requestsPerSecond: 50, burst: 100 },
       others: { requestsPerSecond: 100, burst: 200 },
     },
     verificationMaximumConcurrency: 2,
-    // Works in a new account.
+    // Deploys into a new account. Postgres refuses the connections that it has no room for, and callers get 503.
     reservedConcurrency: undefined,
     // Its coins are worth nothing.
     bitcoinNetwork: 'testnet',

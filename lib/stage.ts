@@ -70,7 +70,7 @@ export type AuroraDatabase = {
   /** Instances beside the writer, in other availability zones: one of them takes over when it fails. */
   readonly readers: number
   readonly backupDays: number
-  /** Connections that the cluster takes, by its largest capacity (`max_connections`): the functions stay below. */
+  /** `max_connections`, which Aurora derives from the largest capacity: what the functions may open together stays below. */
   readonly maximumConnections: number
 }
 
