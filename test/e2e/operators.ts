@@ -40,7 +40,7 @@ export function describeOperators(context: Context): void {
       const token = await issueToken(state, { service: 'smoke' })
       const flags = ['--url', stack().api_url, '--network', 'bitcoin', '--address-type', 'p2tr']
       const { status, answer, stderr } = await run('smoke', flags, token)
-      expect([status, stderr]).toEqual([0, expect.stringMatching(/health: ok[^]+verified[^]+works: /)])
+      expect([status, stderr]).toEqual([0, expect.stringMatching(/health: ok[\s\S]+verified[\s\S]+works: /)])
       expect(stderr).not.toContain(token)
       const wallet = await call(
         await openApi(stack(), state),
