@@ -8,6 +8,7 @@ const good: Facts = {
   cdk: { pinned: '2.1148.1', installed: '2.1148.1' },
   bootstrapVersion: 28,
   concurrentExecutions: 1000,
+  reservedExecutions: 237,
   stacks: { [stack]: undefined },
 }
 const judged = (facts: Partial<Facts>) => judge({ ...good, ...facts }, 'eu-central-1', '111122223333')
@@ -28,7 +29,14 @@ it.each([
   ],
   ['no bootstrap', { bootstrapVersion: undefined }, 'fail', 'npx cdk bootstrap aws://111122223333/eu-central-1'],
   ['an old bootstrap', { bootstrapVersion: 5 }, 'fail', 'expected a CDK bootstrap of version 6; got 5'],
-  ['a new account', { concurrentExecutions: 10 }, 'warn', 'only 10 functions'],
+  ['a new account', { concurrentExecutions: 10, reservedExecutions: 0 }, 'warn', 'only 10 functions'],
+  [
+    'an account that is too small for what is reserved',
+    { concurrentExecutions: 336 },
+    'fail',
+    'expected 337 functions',
+  ],
+  ['one that is just large enough', { concurrentExecutions: 337 }, 'ok', '337 functions may run'],
   ['a quota that may not be asked for', { concurrentExecutions: undefined }, 'warn', 'does not tell'],
   ['a deploy that runs', inState('UPDATE_IN_PROGRESS'), 'fail', 'wait until it is done'],
   ['a first deploy that failed', inState('ROLLBACK_COMPLETE'), 'fail', 'can only be deleted'],
