@@ -4,14 +4,7 @@ import { join } from 'node:path'
 import { runCdk, synthesise } from './cdk.ts'
 import { InputError, readFlags, runOperatorCommand } from './command-line.ts'
 import { judge, readFacts } from './prerequisites.ts'
-import {
-  dataStackOf,
-  openStage,
-  readOutputs,
-  refuseEmulated,
-  type StageAccess,
-  serviceStackOf,
-} from './stage-access.ts'
+import { dataStackOf, openStage, readOutputs, type StageAccess, serviceStackOf } from './stage-access.ts'
 import { requireTyped, standardTerminal } from './terminal.ts'
 
 const help = `Deploys a stage into the AWS account that you are signed in to.
@@ -65,9 +58,7 @@ async function describeNext(access: StageAccess, isNew: boolean): Promise<string
         ]
       : []),
     ...(stage.tokens === undefined
-      ? [
-          `name who issues tokens, as tokens in lib/stage-${name}.ts: until then only the public routes answer`,
-        ]
+      ? [`name who issues tokens, as tokens in lib/stage-${name}.ts: until then only the public routes answer`]
       : []),
     ...(stage.rootCommitment === undefined
       ? [
@@ -85,8 +76,7 @@ await runOperatorCommand(async () => {
     process.stdout.write(help)
     return
   }
-  const access = await openStage(flags)
-  refuseEmulated(access.stage, 'npm start deploys it, and again after each change')
+  const access = await openStage(flags, 'npm start deploys it, and again after each change')
   const stacks = [dataStackOf(access.stage), serviceStackOf(access.stage)]
   say(
     `stage ${access.stage.name}, account ${access.caller.account}, region ${access.client.region}, as ${access.caller.arn}\n`,

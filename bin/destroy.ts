@@ -2,15 +2,7 @@
 import { CloudFormationClient, GetTemplateCommand } from '@aws-sdk/client-cloudformation'
 import { runCdk, synthesise } from './cdk.ts'
 import { InputError, readFlags, runOperatorCommand } from './command-line.ts'
-import {
-  type ClientOptions,
-  dataStackOf,
-  explainAws,
-  findStack,
-  openStage,
-  refuseEmulated,
-  serviceStackOf,
-} from './stage-access.ts'
+import { type ClientOptions, dataStackOf, explainAws, findStack, openStage, serviceStackOf } from './stage-access.ts'
 import { requireTyped, standardTerminal } from './terminal.ts'
 
 const help = `Deletes what npm run deploy has made, after it has said what goes and what survives.
@@ -41,7 +33,7 @@ ${name}: stays, whole: it is protected. To delete it as well:
   return {
     name,
     isProtected: false,
-    text: `\n${name}: ${count} resources go${survivors.length > 0 ? `; these stay, and cost on:${kept}` : '; nothing stays'}`,
+    text: `\n${name}: goes, with ${count} resources; ${survivors.length > 0 ? `these stay, and cost on:${kept}` : 'nothing stays'}`,
   }
 }
 
@@ -72,9 +64,8 @@ await runOperatorCommand(async () => {
     process.stdout.write(help)
     return
   }
-  const access = await openStage(flags)
+  const access = await openStage(flags, 'npm run reset forgets it')
   const { stage, client, caller } = access
-  refuseEmulated(stage, 'npm run reset forgets it')
   if (stage.keepsData && flags.yes) {
     throw new InputError('not_confirmed', `${stage.name} keeps its data: --yes is not taken, a person must type`)
   }

@@ -1,7 +1,7 @@
 // `npm run diff -- --stage dev`: what a deploy would change, as the CDK CLI tells it. Changes nothing.
 import { runCdk, synthesise } from './cdk.ts'
 import { InputError, readFlags, runOperatorCommand } from './command-line.ts'
-import { dataStackOf, openStage, refuseEmulated, serviceStackOf } from './stage-access.ts'
+import { dataStackOf, openStage, serviceStackOf } from './stage-access.ts'
 
 const help = `Shows what npm run deploy would change in a deployed stage, and changes nothing.
 
@@ -18,8 +18,7 @@ await runOperatorCommand(async () => {
     process.stdout.write(help)
     return
   }
-  const access = await openStage(flags)
-  refuseEmulated(access.stage, 'npm start deploys what has changed')
+  const access = await openStage(flags, 'npm start deploys what has changed')
   const assembly = await synthesise(access)
   const stacks = [dataStackOf(access.stage), serviceStackOf(access.stage)]
   // Without a change set nothing is written to the account, not even for a moment.

@@ -16,17 +16,21 @@ export type Facts = {
   readonly bootstrapVersion: number | undefined
   /** How many executions of functions this account may have at once; undefined when AWS does not tell. */
   readonly concurrentExecutions: number | undefined
+  /** How many of them the stage's functions reserve, together. */
+  readonly reservedExecutions: number
   /** The state of each stack by name; undefined when it does not exist. */
   readonly stacks: Readonly<Record<string, string | undefined>>
 }
 
 /** What the legacy-free templates of CDK 2 ask for ("requiresBootstrapStackVersion" of the assembly). */
 const neededBootstrap = 6
-/** What a new account may have, below the documented default of 1000 (Lambda, "Lambda quotas"). */
+/** Below this an account is new: the documented default is 1000 (Lambda, "Lambda quotas"). */
 const fewExecutions = 100
+/** What functions without a reservation must be left (Lambda, "Configuring reserved concurrency"). */
+const unreservedExecutions = 100
 
 export function judge(facts: Facts, region: string, account: string): readonly Check[] {
-  const { cdk, bootstrapVersion, concurrentExecutions: executions } = facts
+  const { cdk, bootstrapVersion } = facts
   const bootstrap = `npx cdk bootstrap aws://${account}/${region}`
   return [
     facts.nodeVersion.startsWith('24.')
@@ -43,19 +47,28 @@ export function judge(facts: Facts, region: string, account: string): readonly C
             text: `expected a CDK bootstrap of version ${neededBootstrap}; got ${bootstrapVersion}: ${bootstrap}`,
           }
         : { state: 'ok', text: `CDK bootstrap of version ${bootstrapVersion}` },
-    executions === undefined
-      ? {
-          state: 'warn',
-          text: 'AWS does not tell how many functions may run at once: see quotas in docs/operations.md',
-        }
-      : executions < fewExecutions
-        ? {
-            state: 'warn',
-            text: `only ${executions} functions may run at once in this account: ask for 1000 (Service Quotas, Lambda, L-B99A9384)`,
-          }
-        : { state: 'ok', text: `${executions} functions may run at once` },
+    judgeExecutions(facts),
     ...Object.entries(facts.stacks).map(([name, state]) => judgeStack(name, state)),
   ]
+}
+
+function judgeExecutions({ concurrentExecutions: executions, reservedExecutions: reserved }: Facts): Check {
+  const ask = 'ask for 1000 (Service Quotas, AWS Lambda, Concurrent executions)'
+  if (executions === undefined) {
+    return {
+      state: 'warn',
+      text: 'AWS does not tell how many functions may run at once: see quotas in docs/operations.md',
+    }
+  }
+  if (reserved > 0 && executions < reserved + unreservedExecutions) {
+    const needed = reserved + unreservedExecutions
+    return {
+      state: 'fail',
+      text: `expected ${needed} functions at once, of which the stage reserves ${reserved}; this account may run ${executions}: ${ask}`,
+    }
+  }
+  if (executions < fewExecutions) return { state: 'warn', text: `only ${executions} functions may run at once: ${ask}` }
+  return { state: 'ok', text: `${executions} functions may run at once` }
 }
 
 function judgeStack(name: string, state: string | undefined): Check {
@@ -73,7 +86,7 @@ function judgeStack(name: string, state: string | undefined): Check {
 }
 
 export async function readFacts(access: StageAccess, stackNames: readonly string[]): Promise<Facts> {
-  const { client } = access
+  const { client, stage } = access
   const [bootstrap, concurrentExecutions, ...stacks] = await Promise.all([
     findStack(client, 'CDKToolkit'),
     readConcurrency(client),
@@ -88,6 +101,7 @@ export async function readFacts(access: StageAccess, stackNames: readonly string
     },
     bootstrapVersion: toNumber(outputsOf(bootstrap).BootstrapVersion),
     concurrentExecutions,
+    reservedExecutions: Object.values(stage.reservedConcurrency ?? {}).reduce((sum, each) => sum + each, 0),
     stacks: Object.fromEntries(states),
   }
 }

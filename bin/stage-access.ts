@@ -35,15 +35,19 @@ export const serviceStackOf = (stage: Pick<Stage, 'name'>) => `verified-wallets-
  * Finds the stage and proves the credentials.
  *
  * @param flags `stage`: its name; `state`: the folder of a local stack (default .local/state)
- * @throws {InputError} `unknown_stage`, `no_credentials`, `no_region`, `wrong_account`, `not_running`
+ * @param insteadOfEmulated for commands that are for AWS alone: what does the same for a stage in the emulator
+ * @throws {InputError} `invalid_arguments`, `emulated_stage`, `not_running`, `no_region`, `no_credentials`, `wrong_account`
  * @throws {SettingsError} for a setting of the environment that cannot be used
  */
-export async function openStage(flags: {
-  readonly stage?: string | true
-  readonly state?: string | true
-}): Promise<StageAccess> {
+export async function openStage(
+  flags: { readonly stage?: string | true; readonly state?: string | true },
+  insteadOfEmulated?: string,
+): Promise<StageAccess> {
   if (typeof flags.stage !== 'string') throw new InputError('invalid_arguments', 'expected --stage NAME; got none')
   const named = findStage(flags.stage, readSettings(process.env))
+  if (named.emulated && insteadOfEmulated !== undefined) {
+    throw new InputError('emulated_stage', `${named.name} is in no account of AWS: ${insteadOfEmulated}`)
+  }
   const client = named.emulated ? readEmulator(String(flags.state ?? '.local/state')) : await readRegion()
   const caller = await findCaller(client)
   // The table takes account and region from the same variables that the CDK CLI sets.
@@ -57,15 +61,6 @@ export async function openStage(flags: {
     )
   }
   return { stage, client, caller }
-}
-
-/**
- * Refuses a stage that lives in the emulator.
- *
- * @throws {InputError} `emulated_stage`, saying what does it instead
- */
-export function refuseEmulated(stage: Stage, instead: string): void {
-  if (stage.emulated) throw new InputError('emulated_stage', `${stage.name} is in no account of AWS: ${instead}`)
 }
 
 /** The emulator of a running local stack, and the credentials of its account's root: they open nothing else. */

@@ -27,6 +27,7 @@ import {
   waitUntilStackIsReady,
 } from '../support/local-stack.ts'
 import { describeDoors } from './doors.ts'
+import { describeOperators } from './operators.ts'
 import { describePermissions } from './permissions.ts'
 
 const folder = mkdtempSync(join(inject('stacksFolder'), 'journey-'))
@@ -499,6 +500,8 @@ const readOutputs = (): Record<string, string> => {
 }
 
 describeDoors({ stack: () => stack, state, outputs: readOutputs })
+
+describeOperators({ stack: () => stack, state, mnemonic })
 
 describePermissions({ stack: () => stack, api: () => api, sql: () => sql, outputs: readOutputs })
 

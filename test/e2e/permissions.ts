@@ -225,6 +225,21 @@ export function describePermissions(context: Context): void {
       expect((await call(context.api(), '/wallet/anyone')).status).toBe(404)
     })
 
+    const vaultStatus = { command: 'vault-status', caller: 'arn:aws:iam::000000000000:root' }
+
+    it.each(['ReadVault', 'DescribeVaultKey'])('operate without %s fails', async (sid) => {
+      await withoutPermission('Operate', sid, async () => {
+        expect((await invoke('Operate', vaultStatus)).failed).toBe(true)
+      })
+      expect((await invoke('Operate', vaultStatus)).body).toMatchObject({ verdict: 'ready' })
+    })
+
+    it('operate without its database secret tells nothing of the use of the vault', async () => {
+      await withoutPermission('Operate', 'ReadOwnDatabaseSecret', async () => {
+        expect((await invoke('Operate', vaultStatus)).body).toMatchObject({ verdict: 'ready', use: null })
+      })
+    })
+
     it.each(['ReadAdminSecret', 'ReadRoleSecrets'])('migrate without %s fails', async (sid) => {
       await withoutPermission('Migrate', sid, async () => {
         expect((await invoke('Migrate', {})).failed).toBe(true)

@@ -118,7 +118,7 @@ const expected = {
     environment: {
       ...database,
       ...vault,
-      DATABASE_SECRET_ARN: '<DatabaseOperateSecret.Id>',
+      DATABASE_LOGIN: 'secret:<DatabaseOperateSecret.Id>',
       ROOT_COMMITMENT: 'of-record',
     },
     timeout: 30,

@@ -28,10 +28,16 @@ export function runProgram(
   return promise
 }
 
-export const commandPath = (name: 'derive' | 'validate') => join(root, 'bin', `${name}.ts`)
+export type CommandName = 'derive' | 'validate' | 'deploy' | 'smoke' | 'vault'
 
-export const runCommand = (name: 'derive' | 'validate', flags: readonly string[], input: string | Uint8Array) =>
-  runProgram(process.execPath, [commandPath(name), ...flags], input)
+export const commandPath = (name: CommandName) => join(root, 'bin', `${name}.ts`)
+
+export const runCommand = (
+  name: CommandName,
+  flags: readonly string[],
+  input: string | Uint8Array,
+  env: NodeJS.ProcessEnv = process.env,
+) => runProgram(process.execPath, [commandPath(name), ...flags], input, env)
 
 /** The values of lines of JSON, each of which must have its end. */
 export function parseLines<Value>(text: string): Value[] {
