@@ -56,6 +56,11 @@ const settingsSchema = z.object({
     .string()
     .regex(/^http:\/\/127\.0\.0\.1:\d+$/, 'expected http://127.0.0.1:PORT')
     .prefault('http://127.0.0.1:15443'),
+  /** JSON of the issuer's public keys, for functions that run in containers and cannot ask it. */
+  TOKEN_KEYS: z
+    .string()
+    .transform((text) => JSON.parse(text) as NonNullable<TokenSettings['keys']>)
+    .optional(),
 })
 
 /** What a deployer may set in the environment; defaults filled in. */
@@ -70,6 +75,8 @@ export type Settings = {
   readonly postLimit: PostLimit
   /** Where the issuer of the local stack's tokens answers: `npm start` sets it. */
   readonly tokenIssuer: string
+  /** That issuer's public keys, where the functions cannot ask it for them. */
+  readonly tokenKeys: TokenSettings['keys']
 }
 
 /** A setting that cannot be used. The message names each one, what was expected and what was got. */
@@ -105,6 +112,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
       refillPerSecond: parsed.data.POST_LIMIT_REFILL_PER_SECOND,
     },
     tokenIssuer: parsed.data.TOKEN_ISSUER,
+    tokenKeys: parsed.data.TOKEN_KEYS,
   }
 }
 
@@ -239,7 +247,10 @@ function localStage(settings: Settings): Stage {
       post: { requestsPerSecond: 10_000, burst: 5000 },
       others: { requestsPerSecond: 10_000, burst: 5000 },
     },
-    tokens: { issuer: settings.tokenIssuer, algorithm: 'ES256', audiences: [localAudience] },
+    tokens: {
+      ...{ issuer: settings.tokenIssuer, algorithm: 'ES256', audiences: [localAudience] },
+      keys: settings.tokenKeys,
+    },
     maxDocumentSizeMb: settings.maxDocumentSizeMb,
     verificationDelaySeconds: settings.verificationDelaySeconds,
     verificationBatchSize: 5,

@@ -35,7 +35,8 @@ async function main([name, ...rest]) {
     fail(`usage: node local/bootstrap.mjs ${names} [arguments]; got "${name ?? ''}"`)
   }
   if (name === 'start') forgetReadiness(rest)
-  const needsTools = targets[name]?.needsTools ?? true
+  // In containers are the programs that the tools are for.
+  const needsTools = (targets[name]?.needsTools ?? true) && !(name === 'start' && rest.includes('--docker'))
   const missing = needsTools ? [...findMissingNode(), ...findMissingTools()] : findMissingNode()
   if (missing.length > 0) fail(`Missing on this machine:\n\n${missing.join('\n\n')}\n`)
   await installNodeModules()

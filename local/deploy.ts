@@ -10,14 +10,14 @@ import type { Settings } from '../lib/stage.ts'
 import { readSecret } from '../shared/secrets.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { runChild } from './child-process.ts'
-import type { RunningEmulator } from './emulator.ts'
 import { account, credentials, type EmulatorClients, region, runFunction } from './emulator-clients.ts'
 import { LocalError } from './local-error.ts'
+import type { Target } from './servers.ts'
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url))
 const programsOfModules = join(projectFolder, 'node_modules', '.bin')
 const dataStack = 'verified-wallets-local-data'
-const serviceStack = 'verified-wallets-local-service'
+export const serviceStack = 'verified-wallets-local-service'
 const stallMilliseconds = 180_000
 const stagingBucket = `cdk-hnb659fds-assets-${account}-${region}`
 
@@ -50,9 +50,14 @@ export type DeployOptions = {
  * Bundles the functions and writes the cloud assembly, without the CDK CLI.
  *
  * @param settings the stage's settings; of the database's address without the credentials, which have no place in it
+ * @param context what differs from the context of cdk.json
  * @returns the folder of the assembly
  */
-export async function synthesise(options: DeployOptions, settings: Settings): Promise<string> {
+export async function synthesise(
+  options: DeployOptions,
+  settings: Settings,
+  context: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const folder = join(options.stateFolder, 'cdk.out')
   await rm(folder, { recursive: true, force: true })
   const database = new URL(settings.databaseUrl)
@@ -74,6 +79,8 @@ export async function synthesise(options: DeployOptions, settings: Settings): Pr
       POST_LIMIT_REFILL_PER_SECOND: String(settings.postLimit.refillPerSecond),
       DATABASE_URL: database.href,
       TOKEN_ISSUER: settings.tokenIssuer,
+      TOKEN_KEYS: settings.tokenKeys && JSON.stringify(settings.tokenKeys),
+      CDK_CONTEXT_JSON: JSON.stringify(context),
     },
     signal: options.signal,
   })
@@ -83,7 +90,7 @@ export async function synthesise(options: DeployOptions, settings: Settings): Pr
 /** Makes the account ready for the CDK CLI: once for a state. */
 export async function bootstrapAccount(
   options: DeployOptions,
-  emulator: RunningEmulator,
+  emulator: Target,
   clients: EmulatorClients,
 ): Promise<void> {
   if ((await readDeployment(emulator)) !== undefined) return
@@ -101,7 +108,7 @@ export async function bootstrapAccount(
  */
 export async function deploy(
   options: DeployOptions,
-  emulator: RunningEmulator,
+  emulator: Target,
   clients: EmulatorClients,
   assembly: string,
   databaseUrl: string,
@@ -142,7 +149,7 @@ function writeOutputs(stateFolder: string, stacks: z.infer<typeof stackOutputsSc
 
 async function deployStack(
   options: DeployOptions,
-  emulator: RunningEmulator,
+  emulator: Target,
   assembly: string,
   stack: string,
 ): Promise<Record<string, string>> {
@@ -159,7 +166,7 @@ async function deployStack(
 
 async function runCdk(
   options: DeployOptions,
-  emulator: RunningEmulator,
+  emulator: Target,
   name: string,
   cdkArguments: readonly string[],
   onLine?: (line: string) => void,
@@ -216,7 +223,7 @@ async function putAdministrator(clients: EmulatorClients, secretArn: string, dat
 }
 
 /** What was deployed last: kept with the emulator's own state, so that the two are never of different times. */
-async function readDeployment(emulator: RunningEmulator) {
+async function readDeployment(emulator: Target) {
   const text = await readFile(join(emulator.workingFolder, 'deployment.json'), 'utf8').catch(() => undefined)
   return text === undefined ? undefined : deploymentSchema.parse(JSON.parse(text))
 }
