@@ -80,12 +80,12 @@ async function checkDocker(options: ServerOptions): Promise<void> {
       if (options.signal.aborted) throw cause
       const { logFile, tail } = cause instanceof LocalError ? cause : {}
       const instead = 'Without --docker no Docker is needed.'
-      throw new LocalError(`${advice} ${instead}`, { cause, ...(logFile && { logFile }), ...(tail && { tail }) })
+      throw new LocalError(`${advice}\n${instead}`, { cause, ...(logFile && { logFile }), ...(tail && { tail }) })
     })
   await ask(
     'docker-version',
     ['--version'],
-    'expected the program docker; got none. Install Docker Engine or Docker Desktop (https://docs.docker.com/get-started/get-docker/).',
+    'expected the program docker; got none. Install Docker Engine or Docker Desktop: https://docs.docker.com/get-started/get-docker/',
   )
   await ask(
     'docker-info',
@@ -96,7 +96,7 @@ async function checkDocker(options: ServerOptions): Promise<void> {
   await ask(
     'docker-compose-version',
     ['compose', 'version'],
-    'expected Docker Compose 2; got none. Install the plugin (Debian, Ubuntu: sudo apt install docker-compose-v2 or docker-compose-plugin).',
+    'expected Docker Compose 2; got none. Install its plugin: https://docs.docker.com/compose/install/',
   )
 }
 
@@ -122,6 +122,8 @@ async function startContainers(options: ServerOptions, ports: PublishedPorts): P
       bootstrapServers: [`127.0.0.1:${ports.KAFKA_PORT}`],
       emulator: () => ({ child, url: `http://127.0.0.1:${ports.LOCALSTACK_PORT}`, workingFolder }),
       saveEmulator: async () => {},
+      // LocalStack takes a function's logging configuration, and goes by the default.
+      hasOwnLogGroups: false,
       startTrigger: () => compose(options, 'containers-up', ['up', '--detach', '--wait', triggerService]),
       stop: async () => {
         await child.stop()

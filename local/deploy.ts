@@ -128,9 +128,12 @@ export async function deploy(
   const service = await deployStack(options, emulator, assembly, serviceStack)
   const stacks = { [dataStack]: data, [serviceStack]: service }
   const deployment: z.infer<typeof deploymentSchema> = { digest, stacks }
+  const outputs = readOutputs(stacks)
+  // The deploy has run them, but in LocalStack, whose free releases pass over custom resources.
+  await runFunction(clients.lambda, outputs.MigrateFunctionName)
   await writeFile(join(emulator.workingFolder, 'deployment.json'), JSON.stringify(deployment))
   await writeOutputs(options.stateFolder, stacks)
-  return { outputs: readOutputs(stacks), changed: true }
+  return { outputs, changed: true }
 }
 
 function readOutputs(stacks: z.infer<typeof stackOutputsSchema>): Outputs {

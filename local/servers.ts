@@ -21,6 +21,8 @@ export type Servers = {
   readonly emulator: () => Target
   /** Makes sure that what the emulator knows by now survives a kill, where anything does. */
   readonly saveEmulator: () => Promise<void>
+  /** Whether functions log where their configuration says. */
+  readonly hasOwnLogGroups: boolean
   /** Starts the wallet trigger that comes with the servers; undefined when none does. */
   readonly startTrigger: (() => Promise<void>) | undefined
   /** `keep`: whether the emulator's present state becomes the one that the next start finds. */
@@ -128,6 +130,7 @@ async function startServers(
   return {
     databaseUrl: options.databaseUrl ?? postgres.value?.current().url ?? '',
     bootstrapServers: options.bootstrapServers ?? [`127.0.0.1:${ports.kafka}`],
+    hasOwnLogGroups: true,
     startTrigger: undefined,
     emulator: () => keptEmulator.current(),
     saveEmulator: async () => {

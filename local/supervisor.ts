@@ -20,7 +20,7 @@ import { describe, LocalError } from './local-error.ts'
 import { endOrphans } from './orphans.mjs'
 import { isPortFree } from './ports.ts'
 import { followServerLogs } from './server-logs.ts'
-import { prepareProcesses } from './servers.ts'
+import { prepareProcesses, type Servers } from './servers.ts'
 import { type LogLine, openStackLog, type StackLog } from './stack-log.ts'
 import { bindDatabase, isReadableByOthers, provisionVault, withPhrase } from './vault.ts'
 import { clusterArn, startWalletTrigger } from './wallet-trigger.ts'
@@ -213,7 +213,7 @@ async function run(
 
   const clients = createEmulatorClients(servers.emulator().url)
   onStop('the clients', async () => clients.close())
-  const followers = await followEverything(logFolder, log, clients, outputs)
+  const followers = await followEverything(logFolder, log, clients, outputs, servers)
   onStop('the followed logs', () => followers.stop())
 
   await step('4/7  start the wallet trigger', signal, async () => {
@@ -295,11 +295,13 @@ async function followEverything(
   log: StackLog,
   clients: EmulatorClients,
   outputs: Outputs,
+  { hasOwnLogGroups }: Servers,
 ): Promise<{ stop(): Promise<void> }> {
   const servers = await followServerLogs(logFolder, (component, line) => log.write(component, line))
   const functions = await followFunctionLogs({
     ...clients,
     functions: outputs.functions,
+    hasOwnGroups: hasOwnLogGroups,
     onLine: (component, line, time) => log.write(component, line, { time, file: 'functions' }),
   })
   return { stop: async () => void (await Promise.all([servers.stop(), functions.stop()])) }
