@@ -4,10 +4,12 @@ import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { TokenSettings } from '../functions/authorize/environment.ts'
 import { DocumentBucket } from './document-bucket.ts'
-import { EventStream } from './event-stream.ts'
+import { MskCluster } from './msk-cluster.ts'
 import type { Stage } from './stage.ts'
+import { StorageKey } from './storage-key.ts'
 import { UserPool } from './user-pool.ts'
 import { Vault } from './vault.ts'
+import { listZones, Vpc } from './vpc.ts'
 import { WalletDatabase } from './wallet-database.ts'
 
 export interface DataStackProps {
@@ -16,10 +18,15 @@ export interface DataStackProps {
 
 /** The stack of what must survive. */
 export class DataStack extends Stack {
+  private readonly stage: Stage
   readonly documents: DocumentBucket
   readonly vault: Vault
   readonly database: WalletDatabase
-  readonly events: EventStream
+  /** Undefined: functions are in no network of ours. */
+  readonly vpc: Vpc | undefined
+  private readonly storageKey: StorageKey | undefined
+  /** Undefined: Kafka is somebody else's. */
+  readonly kafka: MskCluster | undefined
   /** Whose access tokens are let in; undefined: nobody's. */
   readonly tokens: TokenSettings | undefined
 
@@ -30,13 +37,22 @@ export class DataStack extends Stack {
       env: { account: stage.account, region: stage.region },
       terminationProtection: stage.keepsData,
     })
+    this.stage = stage
     this.documents = new DocumentBucket(this, 'Documents', { stage })
     this.vault = new Vault(this, 'Vault', { stage })
-    this.database = new WalletDatabase(this, 'Database', { stage })
-    this.events = new EventStream(this, 'Events', { stage })
+    if (stage.network) {
+      this.vpc = new Vpc(this, 'Network', { stage, network: stage.network })
+      this.storageKey = new StorageKey(this, 'StorageKey', { stage })
+    }
+    this.database = new WalletDatabase(this, 'Database', { stage, vpc: this.vpc, storageKey: this.storageKey })
+    if (stage.kafka.kind === 'msk') {
+      if (!this.vpc || !this.storageKey) throw new Error('expected a network of the stage, for its MSK cluster')
+      const { vpc, storageKey } = this
+      this.kafka = new MskCluster(this, 'Kafka', { stage, kafka: stage.kafka, vpc, storageKey })
+    }
 
     const outputs: Record<string, string> = {
-      DatabaseAdminSecretArn: this.database.adminSecret.attrId,
+      DatabaseAdminSecretArn: this.database.adminSecretArn,
       VaultSecretArn: this.vault.secret.attrId,
       VaultKeyArn: this.vault.key.keyArn,
       DocumentBucketName: this.documents.bucket.bucketName,
@@ -53,5 +69,10 @@ export class DataStack extends Stack {
       this.tokens = stage.tokens
     }
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value })
+  }
+
+  /** By CloudFormation's own list: asking the account for it would need one when templates are written. */
+  override get availabilityZones(): string[] {
+    return listZones(this.stage.network)
   }
 }

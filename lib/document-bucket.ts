@@ -113,6 +113,7 @@ export class DocumentBucket extends Construct {
       actions: ['s3:PutObject'],
       resources: [this.bucket.arnForObjects(`${incoming}*`)],
     })
+    identity.callS3()
     return { DOCUMENT_BUCKET: this.bucket.bucketName }
   }
 

@@ -163,6 +163,8 @@ export class Vault extends Construct {
       actions: ['secretsmanager:GetSecretValue'],
       resources: [this.secret.attrId],
     })
+    identity.call('secretsmanager')
+    identity.call('kms')
     return { VAULT_SECRET_ARN: this.secret.attrId, VAULT_KEY_ARN: this.key.keyArn }
   }
 
@@ -185,6 +187,7 @@ export class Vault extends Construct {
       actions: ['secretsmanager:DescribeSecret'],
       resources: [this.secret.attrId],
     })
+    identity.call('secretsmanager')
     return { VAULT_SECRET_ARN: this.secret.attrId }
   }
 }

@@ -1,6 +1,6 @@
 // PostgreSQL, Kafka and the emulator as processes: installed, started at once, kept running, stopped in order. The same
 // servers in containers are containers.ts.
-import type { Settings } from '../lib/stage.ts'
+import type { Settings } from '../lib/settings.ts'
 import { type RunningEmulator, startEmulator } from './emulator.ts'
 import { clearHalfMadeState } from './half-made-state.ts'
 import { installEmulator, installKafka } from './install.ts'

@@ -1,10 +1,10 @@
 // The variables that the announce function reads.
 import * as z from 'zod'
-import { databaseEnvironment } from '../../shared/environment.ts'
+import { databaseEnvironment, kafkaEnvironment } from '../../shared/environment.ts'
 
 export const announceEnvironment = z.object({
   ...databaseEnvironment,
-  KAFKA_BOOTSTRAP_SERVERS: z.string().min(1),
+  ...kafkaEnvironment,
   USER_VERIFIED_TOPIC: z.string().min(1),
   WALLET_CREATED_TOPIC: z.string().min(1),
   VAULT_SECRET_ARN: z.string().min(1),

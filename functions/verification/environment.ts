@@ -1,11 +1,11 @@
 // The variables that the verification function reads.
 import * as z from 'zod'
-import { databaseEnvironment } from '../../shared/environment.ts'
+import { databaseEnvironment, kafkaEnvironment } from '../../shared/environment.ts'
 
 export const verificationEnvironment = z.object({
   ...databaseEnvironment,
+  ...kafkaEnvironment,
   INSPECT_FUNCTION: z.string().min(1),
-  KAFKA_BOOTSTRAP_SERVERS: z.string().min(1),
   USER_VERIFIED_TOPIC: z.string().min(1),
 })
 

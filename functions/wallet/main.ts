@@ -33,6 +33,7 @@ const handle = createHandler({
       { kms, secrets },
       { stage: environment.STAGE, secretArn: environment.VAULT_SECRET_ARN, keyArn: environment.VAULT_KEY_ARN },
     ),
+    expectedRoot: environment.ROOT_COMMITMENT,
     acceptPublicMnemonics: environment.ACCEPT_PUBLIC_MNEMONICS === 'true',
     bitcoinNetwork: environment.BITCOIN_NETWORK,
     now,

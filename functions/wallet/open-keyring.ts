@@ -11,8 +11,18 @@ export type VaultState =
   | { readonly state: 'no_root' }
   | { readonly state: 'root_refused'; readonly error: Error }
 
+/**
+ * Which root may be opened: the one that the vault's own record commits to, the one with that commitment (SHA-256, in
+ * hex), or none, since the stage has no root yet.
+ */
+export type ExpectedRoot =
+  | { readonly kind: 'of-record' }
+  | { readonly kind: 'commitment'; readonly commitment: string }
+  | { readonly kind: 'none' }
+
 export type OpenKeyringPorts = {
   readonly stage: string
+  readonly expectedRoot: ExpectedRoot
   readonly acceptPublicMnemonics: boolean
   readonly bitcoinNetwork: BitcoinNetwork
   readonly now: () => Date
@@ -33,9 +43,16 @@ export function createKeyringOpener(ports: OpenKeyringPorts): () => Promise<Vaul
   let opened: { readonly root: OpenRoot; readonly until: number } | undefined
 
   async function open(): Promise<VaultState> {
+    if (ports.expectedRoot.kind === 'none') return { state: 'no_root' }
     const text = await ports.readRecord()
     if (text === undefined) return { state: 'no_root' }
     const record = parseVaultRecord(text)
+    // Before KMS is asked: another root is not even decrypted.
+    if (ports.expectedRoot.kind === 'commitment' && record.root_commitment !== ports.expectedRoot.commitment) {
+      throw new IntegrityError(
+        `expected the vault to hold the root that the stage table commits to, ${ports.expectedRoot.commitment}; got a record of ${record.root_commitment}`,
+      )
+    }
     const dataKey = await ports.unwrapDataKey(Buffer.from(record.wrapped_dek, 'base64'))
     let phrase: Uint8Array | undefined
     try {

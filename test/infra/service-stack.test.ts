@@ -40,8 +40,9 @@ function environmentOf(name: string): Record<string, string> {
   return Object.fromEntries(Object.entries(Variables).map(([key, value]) => [key, write(value, data)]))
 }
 
-const database = { DATABASE_HOST: '127.0.0.1', DATABASE_PORT: '15432', DATABASE_NAME: 'wallets' }
-const userVerified = { KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2', USER_VERIFIED_TOPIC: 'user.verified' }
+const database = { DATABASE_HOST: '127.0.0.1', DATABASE_PORT: '15432', DATABASE_NAME: 'wallets', DATABASE_TLS: 'off' }
+const kafka = { KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2', KAFKA_AUTHENTICATION: 'none' }
+const userVerified = { ...kafka, USER_VERIFIED_TOPIC: 'user.verified' }
 const vault = { VAULT_SECRET_ARN: '<VaultSecret.Id>', VAULT_KEY_ARN: '<VaultKey.Arn>' }
 
 const expected = {
@@ -49,7 +50,7 @@ const expected = {
     schema: intakeEnvironment,
     environment: {
       ...database,
-      DATABASE_SECRET_ARN: '<DatabaseIntakeSecret.Id>',
+      DATABASE_LOGIN: 'secret:<DatabaseIntakeSecret.Id>',
       DOCUMENT_BUCKET: '<DocumentBucket>',
       MAX_DOCUMENT_SIZE_MB: '7',
       POST_LIMIT_CAPACITY: '20',
@@ -70,7 +71,7 @@ const expected = {
     environment: {
       ...database,
       ...userVerified,
-      DATABASE_SECRET_ARN: '<DatabaseVerificationSecret.Id>',
+      DATABASE_LOGIN: 'secret:<DatabaseVerificationSecret.Id>',
       INSPECT_FUNCTION: `<${idOf('Inspect')}>`,
     },
     timeout: 25,
@@ -81,10 +82,11 @@ const expected = {
     environment: {
       ...database,
       ...vault,
-      DATABASE_SECRET_ARN: '<DatabaseWalletSecret.Id>',
+      DATABASE_LOGIN: 'secret:<DatabaseWalletSecret.Id>',
       STAGE: 'local',
       BITCOIN_NETWORK: 'mainnet',
       ACCEPT_PUBLIC_MNEMONICS: 'true',
+      ROOT_COMMITMENT: 'of-record',
       ANNOUNCE_FUNCTION: `<${idOf('Announce')}>`,
     },
     timeout: 60,
@@ -95,7 +97,7 @@ const expected = {
     environment: {
       ...database,
       ...userVerified,
-      DATABASE_SECRET_ARN: '<DatabaseAnnounceSecret.Id>',
+      DATABASE_LOGIN: 'secret:<DatabaseAnnounceSecret.Id>',
       WALLET_CREATED_TOPIC: 'wallet.created',
       VAULT_SECRET_ARN: '<VaultSecret.Id>',
     },
@@ -104,7 +106,7 @@ const expected = {
   },
   Read: {
     schema: readEnvironment,
-    environment: { ...database, DATABASE_SECRET_ARN: '<DatabaseReadSecret.Id>' },
+    environment: { ...database, DATABASE_LOGIN: 'secret:<DatabaseReadSecret.Id>' },
     timeout: 10,
     memory: 256,
   },
@@ -119,7 +121,7 @@ const expected = {
     schema: migrateEnvironment,
     environment: {
       ...database,
-      DATABASE_SECRET_ARN: '<DatabaseAdminSecret.Id>',
+      DATABASE_LOGIN: 'secret:<DatabaseAdminSecret.Id>',
       DATABASE_ROLE_SECRETS: JSON.stringify({
         app_intake: '<DatabaseIntakeSecret.Id>',
         app_verification: '<DatabaseVerificationSecret.Id>',

@@ -6,7 +6,9 @@ import { App } from 'aws-cdk-lib'
 import { type Bundles, functionNames } from '../../lib/bundle.ts'
 import { DataStack } from '../../lib/data-stack.ts'
 import { ServiceStack } from '../../lib/service-stack.ts'
-import { findStage, readSettings, type Stage } from '../../lib/stage.ts'
+import { readSettings } from '../../lib/settings.ts'
+import type { Stage } from '../../lib/stage.ts'
+import { findStage } from '../../lib/stage-table.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -34,6 +36,11 @@ export type Template = {
 }
 
 export type Templates = { readonly data: Template; readonly service: Template; readonly validation: string | undefined }
+
+/** The row of a deployed stage, for the account of AWS's documentation. */
+export function deployedStage(name: 'dev' | 'prod'): Stage {
+  return findStage(name, readSettings({}))
+}
 
 export function localStage(settings: Record<string, string> = {}): Stage {
   return findStage('local', readSettings(settings))
@@ -82,6 +89,13 @@ export function write(value: unknown, data?: Template): string {
   if (typeof value !== 'object' || value === null) return String(value)
   const [[kind, content]] = Object.entries(value) as [[string, never]]
   if (kind === 'Ref') return `<${content}>`
+  if (kind === 'Fn::Select') {
+    const [index, list] = content as [number, { 'Fn::Split': [string, unknown] }]
+    const [separator, text] = list['Fn::Split']
+    const written = write(text, data)
+    // Of a reference only its own text is known: which part of it is meant stands beside it.
+    return `${written}[${separator} ${index}]`
+  }
   if (kind === 'Fn::GetAtt') return `<${(content as string[]).join('.')}>`
   if (kind === 'Fn::Join') return (content as [string, unknown[]])[1].map((part) => write(part, data)).join(content[0])
   if (kind === 'Fn::GetStackOutput' && data) {

@@ -1,9 +1,11 @@
 // CDK's own validation of the templates against CloudFormation's schemas: once, since it takes some seconds.
 import { expect, test } from 'vitest'
+import { readSettings } from '../../lib/settings.ts'
+import { findStage, stageNames } from '../../lib/stage-table.ts'
 import { localStage, synthesise } from './templates.ts'
 
-test('the validation finds nothing', () => {
-  const { validation } = synthesise(localStage(), true)
+test.each(stageNames)('the validation finds nothing in %s', (name) => {
+  const { validation } = synthesise(findStage(name, readSettings({})), true)
   expect(JSON.parse(validation ?? '').pluginReports).toEqual([])
 })
 

@@ -47,6 +47,7 @@ const vaultRecord = JSON.stringify(
 function makeOpener(overrides: Partial<Parameters<typeof createKeyringOpener>[0]> = {}) {
   return createKeyringOpener({
     stage: 'local',
+    expectedRoot: { kind: 'of-record' },
     acceptPublicMnemonics: true,
     bitcoinNetwork: 'mainnet',
     now: () => new Date(),

@@ -96,6 +96,7 @@ let text: string | undefined = job.record
 const openers = bitcoinNetworks.map((bitcoinNetwork) =>
   createKeyringOpener({
     stage: job.stage,
+    expectedRoot: { kind: 'of-record' },
     acceptPublicMnemonics: false,
     bitcoinNetwork,
     now: () => new Date(time),

@@ -230,7 +230,8 @@ describe('credentials', () => {
         DATABASE_HOST: '127.0.0.1',
         DATABASE_PORT: '5432',
         DATABASE_NAME: 'wallets',
-        DATABASE_SECRET_ARN: 'arn:secret',
+        DATABASE_LOGIN: { kind: 'secret', arn: 'arn:secret' },
+        DATABASE_TLS: 'off',
       },
       { applicationName: 'test', deadline: 1000 },
     )

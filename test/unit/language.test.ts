@@ -249,7 +249,8 @@ describe('an environment', () => {
     DATABASE_HOST: '127.0.0.1',
     DATABASE_PORT: '5432',
     DATABASE_NAME: 'wallets',
-    DATABASE_SECRET_ARN: 'arn:secret',
+    DATABASE_LOGIN: 'secret:arn:secret',
+    DATABASE_TLS: 'off',
     DOCUMENT_BUCKET: 'documents',
     MAX_DOCUMENT_SIZE_MB: '10',
     POST_LIMIT_CAPACITY: '20',
@@ -258,7 +259,10 @@ describe('an environment', () => {
   }
 
   it('is read through its schema; what else stands there is left out', () => {
-    expect(parseEnvironment(intakeEnvironment, { ...environment, PATH: '/bin' })).toEqual(environment)
+    expect(parseEnvironment(intakeEnvironment, { ...environment, PATH: '/bin' })).toEqual({
+      ...environment,
+      DATABASE_LOGIN: { kind: 'secret', arn: 'arn:secret' },
+    })
   })
 
   it('names all that is missing or malformed, and shows no value', async () => {

@@ -1,6 +1,7 @@
 // The settings that a deployer gives, and what the stage table makes of them.
 import { describe, expect, test } from 'vitest'
-import { findStage, readSettings, SettingsError } from '../../lib/stage.ts'
+import { readSettings, SettingsError } from '../../lib/settings.ts'
+import { findStage, stageNames } from '../../lib/stage-table.ts'
 
 const refusal = (environment: Record<string, string>) => {
   try {
@@ -21,6 +22,8 @@ test('without settings, the defaults', () => {
     databaseUrl: 'postgresql://127.0.0.1:15432/wallets',
     postLimit: { capacity: 5000, refillPerSecond: 1000 },
     tokenIssuer: 'http://127.0.0.1:15443',
+    account: '111122223333',
+    region: 'us-east-1',
   })
 })
 
@@ -132,10 +135,11 @@ test('all that is wrong is said at once', () => {
 })
 
 describe('the stage table', () => {
-  test('knows local, and names what it knows when asked for another', () => {
-    expect(findStage('local', readSettings({})).name).toBe('local')
-    expect(() => findStage('prod', readSettings({}))).toThrow(
-      new SettingsError('expected a stage of local; got "prod"'),
+  test('knows its rows by name, and names them when asked for another', () => {
+    expect(stageNames).toEqual(['local', 'dev', 'prod'])
+    for (const name of stageNames) expect(findStage(name, readSettings({})).name).toBe(name)
+    expect(() => findStage('test', readSettings({}))).toThrow(
+      new SettingsError('expected a stage of local, dev, prod; got "test"'),
     )
     expect(() => findStage('toString', readSettings({}))).toThrow(SettingsError)
   })
@@ -178,4 +182,89 @@ describe('tokens', () => {
     'of %s are none of the local stack',
     (issuer) => expect(refusal({ TOKEN_ISSUER: issuer })).toBe('TOKEN_ISSUER: expected http://127.0.0.1:PORT'),
   )
+})
+
+describe.each(['dev', 'prod'] as const)('the row %s', (name) => {
+  const stage = findStage(name, readSettings({}))
+
+  test('goes where the credentials of the CDK CLI lead, and nothing else of the environment has a say in it', () => {
+    const elsewhere = { CDK_DEFAULT_ACCOUNT: '444455556666', CDK_DEFAULT_REGION: 'eu-central-1' }
+    const others = {
+      ...{ MAX_DOCUMENT_SIZE_MB: '1', VERIFICATION_DELAY_SECONDS: '9', MAX_CONCURRENT_GENERATIONS: '1' },
+      ...{ POST_LIMIT_CAPACITY: '1', POST_LIMIT_REFILL_PER_SECOND: '1', TOKEN_ISSUER: 'http://127.0.0.1:1' },
+      ...{ DATABASE_URL: 'postgresql://elsewhere/x', KAFKA_BOOTSTRAP_SERVERS: 'elsewhere:1' },
+    }
+    expect(findStage(name, readSettings({ ...elsewhere, ...others }))).toEqual({
+      ...stage,
+      account: '444455556666',
+      region: 'eu-central-1',
+    })
+  })
+
+  test('trusts nothing that local trusts for want of AWS', () => {
+    expect(stage).toMatchObject({
+      provisionsRoot: false,
+      accountWrapsRoot: false,
+      acceptsPublicMnemonics: false,
+      enforcesTls: true,
+      requiresEncryptionContext: true,
+      architecture: 'arm64',
+      kafka: { kind: 'msk' },
+      database: { kind: 'aurora' },
+    })
+    expect(stage.rootCommitment).not.toBe('of-record')
+    expect(stage.network).toBeDefined()
+  })
+
+  test('triggers the wallet function as local does, but for how often it retries and how many run at once', () => {
+    const { walletTrigger } = findStage('local', readSettings({}))
+    expect(stage.walletTrigger).toEqual({
+      ...walletTrigger,
+      maximumRetryAttempts: 10_000,
+      maximumConcurrency: stage.topics.userVerified.partitions,
+    })
+  })
+
+  test('has a broker in every zone, and enough of them for the replicas', () => {
+    const { kafka, network } = stage
+    if (kafka.kind !== 'msk' || !network) throw new Error('expected a cluster in a network')
+    expect(kafka.brokers % network.availabilityZones).toBe(0)
+    expect(kafka.replicationFactor).toBeLessThanOrEqual(kafka.brokers)
+    // One broker less, and records are taken all the same.
+    expect(kafka.minimumInSyncReplicas ?? 2).toBeLessThan(kafka.replicationFactor)
+    const zones = name === 'prod' ? 3 : 2
+    expect(network.availabilityZones).toBe(zones)
+  })
+
+  test('has pollers for as many invocations at once as there are partitions, five each', () => {
+    const { kafka, topics } = stage
+    if (kafka.kind !== 'msk') throw new Error('expected a cluster')
+    expect(kafka.pollers.maximum).toBe(Math.ceil(topics.userVerified.partitions / 5))
+  })
+})
+
+describe('what prod reserves', () => {
+  const { database, reservedConcurrency: reserved = {}, ...prod } = findStage('prod', readSettings({}))
+
+  test('bounds every function that opens a connection, twice over while a deploy replaces them, below max_connections', () => {
+    const connected = ['intake', 'read', 'verification', 'wallet', 'announce'] as const
+    const connections = connected.map((name) => reserved[name] ?? Number.POSITIVE_INFINITY)
+    // One each for migrate and for an operator.
+    const sum = connections.reduce((total, count) => total + count, 2)
+    expect(database.kind === 'aurora' && 2 * sum).toBeLessThan(
+      database.kind === 'aurora' ? database.maximumConnections : 0,
+    )
+  })
+
+  test('leaves a function what its source may ask of it, and the account the 100 that must stay free', () => {
+    expect(reserved.verification).toBe(prod.verificationMaximumConcurrency)
+    expect(reserved.inspect).toBe(prod.verificationMaximumConcurrency * prod.verificationBatchSize)
+    expect(reserved.wallet).toBe(prod.walletTrigger.maximumConcurrency)
+    expect(Object.values(reserved).reduce((total, count) => total + count, 0)).toBeLessThanOrEqual(900)
+  })
+})
+
+test.each(['12', '12345678901x', ''])('an account of "%s" is none', (account) => {
+  if (account === '') expect(readSettings({ CDK_DEFAULT_ACCOUNT: account }).account).toBe('111122223333')
+  else expect(refusal({ CDK_DEFAULT_ACCOUNT: account })).toContain('expected the 12 digits of an AWS account')
 })

@@ -165,6 +165,7 @@ function setUp(options: Partial<OpenKeyringPorts> & { record?: VaultRecord } = {
   const calls: string[] = []
   const open = createKeyringOpener({
     stage: 'local',
+    expectedRoot: { kind: 'of-record' },
     acceptPublicMnemonics: false,
     bitcoinNetwork: 'mainnet',
     now: () => new Date(),

@@ -1,0 +1,75 @@
+// The functions behind the routes: intake, read, docs, and the authorizer before them.
+import { Duration, type Stack } from 'aws-cdk-lib'
+import type { AuthorizeEnvironment } from '../functions/authorize/environment.ts'
+import type { DocsEnvironment } from '../functions/docs/environment.ts'
+import type { IntakeEnvironment } from '../functions/intake/environment.ts'
+import type { ReadEnvironment } from '../functions/read/environment.ts'
+import { FunctionIdentity } from './function-identity.ts'
+import { type AnyFunction, ServiceFunction, type Surroundings } from './service-function.ts'
+
+/** `intake`: every POST. */
+export function addIntake(scope: Stack, around: Surroundings, announce: AnyFunction): AnyFunction {
+  const { stage } = around
+  const { database, documents, vpc } = around.data
+  const identity = new FunctionIdentity(scope, 'IntakeIdentity', { vpc })
+  return new ServiceFunction<IntakeEnvironment>(scope, 'Intake', {
+    ...around,
+    name: 'intake',
+    identity,
+    description: 'Takes a document, row first, then object; and who is verified for a further wallet',
+    environment: {
+      ...database.grantConnect(identity, 'intake'),
+      ...documents.grantPut(identity),
+      MAX_DOCUMENT_SIZE_MB: String(stage.maxDocumentSizeMb),
+      POST_LIMIT_CAPACITY: String(stage.postLimit.capacity),
+      POST_LIMIT_REFILL_PER_SECOND: String(stage.postLimit.refillPerSecond),
+      ANNOUNCE_FUNCTION: announce.grantInvoke(identity),
+    },
+    // Holds a body of 6 MB as JSON, as text and as bytes at once.
+    memorySize: 512,
+    // Below the 29 s after which API Gateway gives up, so that the answer is ours.
+    timeout: Duration.seconds(20),
+  })
+}
+
+/** `read`: every GET that asks the database. */
+export function addRead(scope: Stack, around: Surroundings): AnyFunction {
+  const { database, vpc } = around.data
+  const identity = new FunctionIdentity(scope, 'ReadIdentity', { vpc })
+  return new ServiceFunction<ReadEnvironment>(scope, 'Read', {
+    ...around,
+    name: 'read',
+    identity,
+    description: 'Answers what is known of a verification, of wallets, and of health',
+    environment: database.grantConnect(identity, 'read'),
+    memorySize: 256,
+    timeout: Duration.seconds(10),
+  })
+}
+
+/** `docs`: the contract, to everybody, from outside of every network of ours. */
+export function addDocs(scope: Stack, around: Surroundings): AnyFunction {
+  return new ServiceFunction<DocsEnvironment>(scope, 'Docs', {
+    ...around,
+    name: 'docs',
+    identity: new FunctionIdentity(scope, 'DocsIdentity', { vpc: undefined }),
+    description: 'Serves the contract and its page: no database, no secret',
+    environment: {},
+    memorySize: 256,
+    timeout: Duration.seconds(10),
+  })
+}
+
+/** `authorize`: fetches the issuer's keys over the internet, so it is in no network of ours. */
+export function addAuthorize(scope: Stack, around: Surroundings): AnyFunction {
+  return new ServiceFunction<AuthorizeEnvironment>(scope, 'Authorize', {
+    ...around,
+    name: 'authorize',
+    identity: new FunctionIdentity(scope, 'AuthorizeIdentity', { vpc: undefined }),
+    description: 'Lets in who bears a token of the issuer: no database, no secret',
+    environment: { TOKENS: scope.toJsonString(around.data.tokens ?? null) },
+    // Signatures are computation, and whoever calls first waits for the start.
+    memorySize: 512,
+    timeout: Duration.seconds(10),
+  })
+}

@@ -1,0 +1,117 @@
+// The functions between a document and a wallet: inspect, verification, wallet, announce; and what calls them.
+import { Duration, type Stack } from 'aws-cdk-lib'
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
+import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda'
+import type { AnnounceEnvironment } from '../functions/announce/environment.ts'
+import type { InspectEnvironment } from '../functions/inspect/environment.ts'
+import type { VerificationEnvironment } from '../functions/verification/environment.ts'
+import type { WalletEnvironment } from '../functions/wallet/environment.ts'
+import { FunctionIdentity } from './function-identity.ts'
+import { type AnyFunction, ServiceFunction, type Surroundings } from './service-function.ts'
+import { WalletMapping } from './wallet-mapping.ts'
+
+/** `announce`, called by a schedule and by whoever has something to announce. */
+export function addAnnounce(scope: Stack, around: Surroundings): AnyFunction {
+  const { database, vault, vpc } = around.data
+  const identity = new FunctionIdentity(scope, 'AnnounceIdentity', { vpc })
+  const announce = new ServiceFunction<AnnounceEnvironment>(scope, 'Announce', {
+    ...around,
+    name: 'announce',
+    identity,
+    description: 'Publishes what is committed and not yet announced',
+    environment: {
+      ...database.grantConnect(identity, 'announce'),
+      ...around.events.grantPublishUserVerified(identity),
+      ...around.events.grantPublishWalletCreated(identity),
+      ...vault.grantDescribe(identity),
+    },
+    memorySize: 256,
+    // Below the schedule's minute, so that sweeps do not pile up behind a Kafka that is away.
+    timeout: Duration.seconds(50),
+  })
+  // A nudge or a tick that fails is not worth a retry: the next tick does the same.
+  announce.function.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) })
+  new Rule(scope, 'AnnounceSchedule', {
+    description: 'Sweeps what a crash left unannounced',
+    schedule: Schedule.rate(Duration.minutes(1)),
+    targets: [new LambdaFunction(announce.function, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
+  })
+  return announce
+}
+
+/** `inspect`: in no network of ours, and it reaches nothing but its object. */
+export function addInspect(scope: Stack, around: Surroundings): AnyFunction {
+  const identity = new FunctionIdentity(scope, 'InspectIdentity', { vpc: undefined })
+  return new ServiceFunction<InspectEnvironment>(scope, 'Inspect', {
+    ...around,
+    name: 'inspect',
+    identity,
+    description: 'Opens a document of a stranger: no database, no Kafka',
+    environment: around.data.documents.grantGet(identity),
+    // One full core: decoding is all computation. It also holds the pixels of a large photograph.
+    memorySize: 1769,
+    // A document that fits takes a second or two; what takes longer is made to.
+    timeout: Duration.seconds(10),
+  })
+}
+
+/** `verification`, called by the queue of new documents. */
+export function addVerification(scope: Stack, around: Surroundings, inspect: AnyFunction): AnyFunction {
+  const { stage } = around
+  const { database, documents, vpc } = around.data
+  const identity = new FunctionIdentity(scope, 'VerificationIdentity', { vpc })
+  const verification = new ServiceFunction<VerificationEnvironment>(scope, 'Verification', {
+    ...around,
+    name: 'verification',
+    identity,
+    description: 'Commits the verdict on a document, then publishes it',
+    environment: {
+      ...database.grantConnect(identity, 'verification'),
+      ...around.events.grantPublishUserVerified(identity),
+      INSPECT_FUNCTION: inspect.grantInvoke(identity),
+    },
+    memorySize: 256,
+    timeout: documents.consumerTimeout,
+  })
+  documents.grantConsume(identity)
+  new EventSourceMapping(scope, 'VerificationMapping', {
+    target: verification.function,
+    eventSourceArn: documents.queue.queueArn,
+    batchSize: stage.verificationBatchSize,
+    maxConcurrency: stage.verificationMaximumConcurrency,
+    reportBatchItemFailures: true,
+  })
+  return verification
+}
+
+/** `wallet`, called for records of Kafka: by Lambda's mapping, or by the local trigger where Kafka is somebody else's. */
+export function addWallet(scope: Stack, around: Surroundings, announce: AnyFunction): AnyFunction {
+  const { stage } = around
+  const { database, kafka: cluster, vault, vpc } = around.data
+  const identity = new FunctionIdentity(scope, 'WalletIdentity', { role: vault.walletRole, vpc })
+  around.events.grantConsumeUserVerified(identity)
+  const wallet = new ServiceFunction<WalletEnvironment>(scope, 'Wallet', {
+    ...around,
+    name: 'wallet',
+    identity,
+    description: 'Derives addresses: the only one that opens the vault',
+    environment: {
+      ...database.grantConnect(identity, 'wallet'),
+      ...vault.grantOpen(identity),
+      STAGE: stage.name,
+      BITCOIN_NETWORK: stage.bitcoinNetwork,
+      ROOT_COMMITMENT: stage.rootCommitment ?? 'none',
+      ACCEPT_PUBLIC_MNEMONICS: stage.acceptsPublicMnemonics ? 'true' : 'false',
+      ANNOUNCE_FUNCTION: announce.grantInvoke(identity),
+    },
+    // One full core: a batch is a hundred derivations on elliptic curves.
+    memorySize: 1769,
+    timeout: Duration.minutes(1),
+  })
+  if (stage.kafka.kind === 'msk' && cluster) {
+    const { kafka, walletTrigger } = stage
+    new WalletMapping(scope, 'WalletMapping', { walletTrigger, kafka, cluster, wallet })
+  }
+  return wallet
+}

@@ -1,0 +1,50 @@
+// The row `dev` of the stage table: as `prod`, as small as it goes, and nothing of it is kept.
+import type { Settings } from './settings.ts'
+import type { Stage } from './stage.ts'
+import { deployed, deployedWalletTrigger, makeTopics } from './stage-common.ts'
+
+export function devStage({ account, region }: Settings): Stage {
+  const partitions = 6
+  return {
+    ...deployed,
+    name: 'dev',
+    account,
+    region,
+    kafka: {
+      kind: 'msk',
+      // The newest that both kinds of broker have been documented for: dev is to find what prod would.
+      version: '3.9.x.kraft',
+      // The smallest. It takes 4 new IAM connections a second, so cold starts in a crowd wait for each other.
+      brokerType: 'kafka.t3.small',
+      brokers: 2,
+      storageGib: 20,
+      replicationFactor: 2,
+      // One broker may be patched or fail, and records are taken all the same.
+      minimumInSyncReplicas: 1,
+      pollers: { minimum: 1, maximum: 2 },
+    },
+    database: {
+      kind: 'aurora',
+      name: 'wallets',
+      // Never less than the smallest that runs: the sweep of each minute keeps connections open, so it never pauses.
+      capacity: { minimum: 0.5, maximum: 4 },
+      readers: 0,
+      backupDays: 7,
+      maximumConnections: 823,
+    },
+    network: { availabilityZones: 2, interfaceServices: ['kms', 'secretsmanager', 'lambda'], flowLogDays: 30 },
+    topics: makeTopics(partitions),
+    walletTrigger: deployedWalletTrigger(partitions),
+    postLimit: { capacity: 20, refillPerSecond: 1 },
+    gatewayLimits: {
+      post: { requestsPerSecond: 50, burst: 100 },
+      others: { requestsPerSecond: 100, burst: 200 },
+    },
+    verificationMaximumConcurrency: 2,
+    // Deploys into a new account. Postgres refuses the connections that it has no room for, and callers get 503.
+    reservedConcurrency: undefined,
+    // Its coins are worth nothing.
+    bitcoinNetwork: 'testnet',
+    keepsData: false,
+  }
+}

@@ -1,0 +1,52 @@
+// The row `local` of the stage table: one machine, no account. The only one that the environment has a say in.
+import type { Settings } from './settings.ts'
+import type { Stage } from './stage.ts'
+import { localWalletTrigger, makeTopics } from './stage-common.ts'
+
+/** `aud` of the tokens for a local stack. */
+export const localAudience = 'verified-wallets'
+
+export function localStage(settings: Settings): Stage {
+  const database = new URL(settings.databaseUrl)
+  const partitions = 6
+  return {
+    name: 'local',
+    account: '000000000000',
+    region: 'us-east-1',
+    architecture: process.arch === 'arm64' ? 'arm64' : 'x86_64',
+    kafka: { kind: 'external', bootstrapServers: settings.kafkaBootstrapServers },
+    database: {
+      kind: 'external',
+      host: database.hostname,
+      port: Number(database.port || 5432),
+      name: database.pathname.slice(1) || 'wallets',
+    },
+    network: undefined,
+    topics: makeTopics(partitions),
+    walletTrigger: localWalletTrigger(Math.min(settings.maxConcurrentGenerations, partitions)),
+    postLimit: settings.postLimit,
+    // What AWS gives an account: no test and no bench meets it.
+    gatewayLimits: {
+      post: { requestsPerSecond: 10_000, burst: 5000 },
+      others: { requestsPerSecond: 10_000, burst: 5000 },
+    },
+    tokens: {
+      ...{ issuer: settings.tokenIssuer, algorithm: 'ES256', audiences: [localAudience] },
+      keys: settings.tokenKeys,
+    },
+    maxDocumentSizeMb: settings.maxDocumentSizeMb,
+    verificationDelaySeconds: settings.verificationDelaySeconds,
+    verificationBatchSize: 5,
+    verificationMaximumConcurrency: 2,
+    reservedConcurrency: undefined,
+    provisionsRoot: true,
+    accountWrapsRoot: true,
+    rootCommitment: 'of-record',
+    // As where money is: the same addresses as any wallet shows for the same mnemonic and path.
+    bitcoinNetwork: 'mainnet',
+    acceptsPublicMnemonics: true,
+    enforcesTls: false,
+    requiresEncryptionContext: false,
+    keepsData: false,
+  }
+}

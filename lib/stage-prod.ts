@@ -1,0 +1,49 @@
+// The row `prod` of the stage table: real wallets.
+import type { Settings } from './settings.ts'
+import type { Stage } from './stage.ts'
+import { deployed, deployedWalletTrigger, makeTopics } from './stage-common.ts'
+
+export function prodStage({ account, region }: Settings): Stage {
+  // As many invocations at once, of 100 wallets each: more than the 100 POST a second that are let in ever need, since
+  // partitions can be added but never taken away, and each change sends a user's later records to another one.
+  const partitions = 12
+  return {
+    ...deployed,
+    name: 'prod',
+    account,
+    region,
+    kafka: {
+      kind: 'msk',
+      version: '3.9.x.kraft',
+      // Storage and patches are MSK's business, 3 replicas in 3 zones are fixed, and it takes 100 new IAM connections a second.
+      brokerType: 'express.m7g.large',
+      brokers: 3,
+      storageGib: undefined,
+      replicationFactor: 3,
+      minimumInSyncReplicas: undefined,
+      pollers: { minimum: 1, maximum: 3 },
+    },
+    database: {
+      kind: 'aurora',
+      name: 'wallets',
+      // The first request of a quiet night is served without scaling first; the maximum is what bounds the connections.
+      capacity: { minimum: 1, maximum: 8 },
+      readers: 1,
+      backupDays: 35,
+      maximumConnections: 1669,
+    },
+    network: { availabilityZones: 3, interfaceServices: ['kms', 'secretsmanager', 'lambda'], flowLogDays: 365 },
+    topics: makeTopics(partitions),
+    walletTrigger: deployedWalletTrigger(partitions),
+    postLimit: { capacity: 20, refillPerSecond: 1 },
+    gatewayLimits: {
+      post: { requestsPerSecond: 100, burst: 200 },
+      others: { requestsPerSecond: 500, burst: 1000 },
+    },
+    verificationMaximumConcurrency: 10,
+    // Of the 1000 of an account that is no longer new; see `docs/decisions.md`, "Connections".
+    reservedConcurrency: { intake: 60, read: 100, verification: 10, inspect: 50, wallet: partitions, announce: 5 },
+    bitcoinNetwork: 'mainnet',
+    keepsData: true,
+  }
+}
