@@ -16,7 +16,7 @@ import type { Target } from './servers.ts'
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url))
 const programsOfModules = join(projectFolder, 'node_modules', '.bin')
-const dataStack = 'verified-wallets-local-data'
+export const dataStack = 'verified-wallets-local-data'
 export const serviceStack = 'verified-wallets-local-service'
 const stallMilliseconds = 180_000
 const stagingBucket = `cdk-hnb659fds-assets-${account}-${region}`
@@ -150,7 +150,8 @@ function writeOutputs(stateFolder: string, stacks: z.infer<typeof stackOutputsSc
   return writeFileAtomically(join(stateFolder, 'outputs.json'), `${JSON.stringify(stacks, null, 2)}\n`)
 }
 
-async function deployStack(
+/** Deploys one stack of an assembly. Resolves to its outputs. */
+export async function deployStack(
   options: DeployOptions,
   emulator: Target,
   assembly: string,

@@ -1,16 +1,16 @@
 // Wires the announce function: environment, Postgres, Kafka, and a look at whether the vault holds a root.
-import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createPublisher } from '../../shared/kafka.ts'
 import { createLog } from '../../shared/log.ts'
 import { openDatabase } from '../../shared/secrets.ts'
-import { holdsRoot } from '../../shared/vault.ts'
 import { runAnnounceTransaction } from './announce-tables.ts'
 import { announceEnvironment } from './environment.ts'
 import { forgetExpired } from './forget.ts'
 import { createHandler } from './handler.ts'
+import { createRootExists } from './root-exists.ts'
 
 const environment = parseEnvironment(announceEnvironment, process.env)
 const secrets = new SecretsManagerClient(quickCalls)
@@ -31,11 +31,6 @@ export const handler = createHandler({
   publish: publisher.publish,
   pingKafka: publisher.ping,
   forget: () => database.run((sql) => forgetExpired(sql, 10_000)),
-  rootExists: async () => {
-    const { VersionIdsToStages } = await secrets.send(
-      new DescribeSecretCommand({ SecretId: environment.VAULT_SECRET_ARN }),
-    )
-    return holdsRoot(VersionIdsToStages ?? {})
-  },
+  rootExists: createRootExists(secrets, environment.VAULT_SECRET_ARN),
   beat: createBeat('kafka', { now, write: (heartbeat) => database.run((sql) => writeHeartbeat(sql, heartbeat)) }),
 })
