@@ -11,7 +11,7 @@ import { findFreePort } from '../../local/ports.ts'
 import type { Target } from '../../local/servers.ts'
 
 /** A Python of 3.12 or newer: of the path, or of pyenv, whose programs are on the path and work for one version only. */
-export function findPython(): string | undefined {
+function findPython(): string | undefined {
   const pyenv = process.env.PYENV_ROOT ?? join(homedir(), '.pyenv')
   const programs = ['python3.13', 'python3.12', 'python3.14', 'python3']
   programs.push(...globSync(join(pyenv, 'versions/3.1[2-4].*/bin/python3')))
@@ -19,11 +19,22 @@ export function findPython(): string | undefined {
   return programs.find((program) => spawnSync(program, ['-c', question]).status === 0)
 }
 
-/** Installs LocalStack unless it is there. Resolves to its Python interpreter. */
-export function installLocalStack(program: string, say: (text: string) => void): Promise<string> {
+/** What is said where it cannot be installed. */
+export const withoutLocalStack =
+  'Python 3.12 or newer is not installed (Debian 13, Ubuntu 24.04: sudo apt install python3 python3-venv): nothing is tried on LocalStack'
+
+/**
+ * Installs LocalStack unless it is there.
+ *
+ * @returns its Python interpreter; undefined when there is no Python that it runs with, which in CI is an error
+ */
+export async function installLocalStack(say: (text: string) => void): Promise<string | undefined> {
   const requirementsFile = join(import.meta.dirname, 'localstack-requirements.txt')
+  const program = findPython()
+  if (program === undefined && process.env.CI) throw new Error(withoutLocalStack)
+  if (program === undefined) return undefined
   const what = { name: 'localstack', describe: 'LocalStack (Python packages, about 400 MB)', requirementsFile, program }
-  return installPython(what, { say })
+  return await installPython(what, { say })
 }
 
 /** Starts an empty one on a free port of 127.0.0.1. */
