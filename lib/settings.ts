@@ -37,6 +37,16 @@ const positiveNumber = (maximum: number) =>
     return z.NEVER
   })
 
+/** Looked at more closely by the function that uses them. */
+function readKeys(text: string, context: z.RefinementCtx): NonNullable<TokenSettings['keys']> {
+  try {
+    return JSON.parse(text)
+  } catch {
+    context.addIssue({ code: 'custom', message: "expected JSON: the issuer's public keys" })
+    return z.NEVER
+  }
+}
+
 const settingsSchema = z.object({
   MAX_DOCUMENT_SIZE_MB: positiveInteger(1024).prefault('10'),
   VERIFICATION_DELAY_SECONDS: delaySeconds.prefault('3'),
@@ -63,10 +73,7 @@ const settingsSchema = z.object({
     .string()
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'expected an AWS region')
     .prefault('us-east-1'),
-  TOKEN_KEYS: z
-    .string()
-    .transform((text) => JSON.parse(text) as NonNullable<TokenSettings['keys']>)
-    .optional(),
+  TOKEN_KEYS: z.string().transform(readKeys).optional(),
 })
 
 /** What a deployer may set in the environment; defaults filled in. */
