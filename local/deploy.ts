@@ -16,8 +16,8 @@ import type { Target } from './servers.ts'
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url))
 const programsOfModules = join(projectFolder, 'node_modules', '.bin')
-export const dataStack = 'verified-wallets-local-data'
-export const serviceStack = 'verified-wallets-local-service'
+const dataStack = 'verified-wallets-local-data'
+const serviceStack = 'verified-wallets-local-service'
 const stallMilliseconds = 180_000
 const stagingBucket = `cdk-hnb659fds-assets-${account}-${region}`
 
