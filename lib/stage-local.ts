@@ -30,7 +30,10 @@ export function localStage(settings: Settings): Stage {
       post: { requestsPerSecond: 10_000, burst: 5000 },
       others: { requestsPerSecond: 10_000, burst: 5000 },
     },
-    tokens: { issuer: settings.tokenIssuer, algorithm: 'ES256', audiences: [localAudience] },
+    tokens: {
+      ...{ issuer: settings.tokenIssuer, algorithm: 'ES256', audiences: [localAudience] },
+      keys: settings.tokenKeys,
+    },
     maxDocumentSizeMb: settings.maxDocumentSizeMb,
     verificationDelaySeconds: settings.verificationDelaySeconds,
     verificationBatchSize: 5,

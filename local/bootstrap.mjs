@@ -43,7 +43,10 @@ async function main([name, ...rest]) {
     fail(`usage: node local/bootstrap.mjs ${names} [arguments]; got "${name ?? ''}"`)
   }
   if (name === 'start') forgetReadiness(rest)
-  const missing = [...findMissingNode(), ...findMissingTools(targets[name]?.tools ?? ['python', 'java', 'maven'])]
+  // In containers are the programs that the tools are for.
+  const inContainers = name === 'start' && rest.includes('--docker')
+  const tools = inContainers ? [] : (targets[name]?.tools ?? ['python', 'java', 'maven'])
+  const missing = [...findMissingNode(), ...findMissingTools(tools)]
   if (missing.length > 0) fail(`Missing on this machine:\n\n${missing.join('\n\n')}\n`)
   await installNodeModules()
   const node = findPinnedNode()

@@ -31,14 +31,20 @@ async function makeKey(stateFolder: string): Promise<JWK> {
   return named
 }
 
+/** The public key of a state, as the issuer publishes it. Makes the key when the state has none. */
+export async function readPublicKey(stateFolder: string): Promise<JWK & { readonly kid: string }> {
+  const { d: _private, kid = '', ...key } = (await readKey(stateFolder)) ?? (await makeKey(stateFolder))
+  return { ...key, kid }
+}
+
 export type RunningIssuer = { readonly url: string; readonly stop: () => Promise<void> }
 
-/** Serves the public key and where to find it, on 127.0.0.1. Makes the key when the state has none. */
+/** Serves the public key and where to find it, on 127.0.0.1. */
 export async function startIssuer(options: {
   readonly stateFolder: string
   readonly port: number
 }): Promise<RunningIssuer> {
-  const { d: _private, ...publicKey } = (await readKey(options.stateFolder)) ?? (await makeKey(options.stateFolder))
+  const publicKey = await readPublicKey(options.stateFolder)
   const url = toIssuerUrl(options.port)
   const documents = new Map<string | undefined, unknown>([
     ['/.well-known/jwks.json', { keys: [publicKey] }],

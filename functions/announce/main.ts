@@ -1,5 +1,5 @@
 // Wires the announce function: environment, Postgres, Kafka, and a look at whether the vault holds a root.
-import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createBeat, findHeartbeats, writeHeartbeat } from '../../shared/heartbeats.ts'
@@ -7,12 +7,12 @@ import { createLog } from '../../shared/log.ts'
 import { createMetrics, flushAfter } from '../../shared/metrics.ts'
 import { openPublisher } from '../../shared/msk.ts'
 import { openDatabase } from '../../shared/rds.ts'
-import { holdsRoot } from '../../shared/vault.ts'
 import { runAnnounceTransaction } from './announce-tables.ts'
 import { readBacklog } from './backlog.ts'
 import { announceEnvironment } from './environment.ts'
 import { forgetExpired } from './forget.ts'
 import { createHandler } from './handler.ts'
+import { createRootExists } from './root-exists.ts'
 
 const environment = parseEnvironment(announceEnvironment, process.env)
 const secrets = new SecretsManagerClient(quickCalls)
@@ -34,12 +34,7 @@ const handle = createHandler({
   readState: () =>
     database.run(async (sql) => ({ backlog: await readBacklog(sql), heartbeats: await findHeartbeats(sql) })),
   forget: () => database.run((sql) => forgetExpired(sql, 10_000)),
-  rootExists: async () => {
-    const { VersionIdsToStages } = await secrets.send(
-      new DescribeSecretCommand({ SecretId: environment.VAULT_SECRET_ARN }),
-    )
-    return holdsRoot(VersionIdsToStages ?? {})
-  },
+  rootExists: createRootExists(secrets, environment.VAULT_SECRET_ARN),
   beat: createBeat('kafka', { now, write: (heartbeat) => database.run((sql) => writeHeartbeat(sql, heartbeat)) }),
 })
 

@@ -16,6 +16,12 @@ const tokenSettingsSchema = z
     issuer: url,
     /** Where the issuer's keys are; `{issuer}/.well-known/jwks.json` unless said. */
     jwksUri: url.optional(),
+    /** The issuer's public keys themselves (RFC 7517, 4), where it cannot be asked: then nothing is fetched, ever. */
+    keys: z
+      .array(z.looseObject({ kid: z.string().min(1) }))
+      .min(1)
+      .readonly()
+      .optional(),
     /** The one that the issuer signs with: no token may name another. */
     algorithm: z.enum(['RS256', 'ES256']),
     /** `aud` must hold one of them. */

@@ -1,20 +1,19 @@
 // Wires the intake function: environment, Postgres, S3, the announce function.
 import { randomUUID } from 'node:crypto'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { boundCalls, quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
-import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
 import { countAnswers, createMetrics } from '../../shared/metrics.ts'
-import { toDocumentKey } from '../../shared/model.ts'
 import { openDatabase } from '../../shared/rds.ts'
 import { extendVerified, registerUpload } from '../../shared/verifications.ts'
 import { intakeEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from './limit-tables.ts'
+import { createPutDocument } from './put-document.ts'
 
 const environment = parseEnvironment(intakeEnvironment, process.env)
 const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
@@ -22,6 +21,7 @@ const database = openDatabase(new SecretsManagerClient(quickCalls), environment,
   deadline: 8000,
 })
 const s3 = new S3Client(boundCalls({ attempts: 2, connect: 2000, request: 4000 }))
+const putDocument = createPutDocument(s3, environment.DOCUMENT_BUCKET)
 const lambda = new LambdaClient(quickCalls)
 const log = createLog('intake')
 const now = () => new Date()
@@ -54,22 +54,12 @@ const handle = createHandler({
   registerUpload: (upload) => database.run((sql) => registerUpload(sql, upload)),
   putDocument: async (verification, document) => {
     try {
-      await s3.send(
-        new PutObjectCommand({
-          Bucket: environment.DOCUMENT_BUCKET,
-          Key: toDocumentKey(verification),
-          Body: document,
-          IfNoneMatch: '*',
-        }),
-      )
+      await putDocument(verification, document)
+      await beat('ok')
     } catch (error) {
-      // 412: the object of this attempt is there already.
-      if (!(error instanceof Error && error.name === 'PreconditionFailed')) {
-        await beat('failing')
-        throw new UnavailableError('documents', 'could not put the document', { cause: error })
-      }
+      await beat('failing')
+      throw error
     }
-    await beat('ok')
   },
 })
 

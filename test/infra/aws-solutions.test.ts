@@ -30,7 +30,9 @@ test('each acknowledgement stands for findings, and each of its paths', () => {
   const found = deployed.flatMap((name) => findAll(name, false))
   const idle = acknowledgements.flatMap(({ id, paths }) =>
     paths
-      .filter((path) => !found.some((each) => each.startsWith(`${id} `) && `${each.split(': ')[0]}/`.includes(`/${path}/`)))
+      .filter(
+        (path) => !found.some((each) => each.startsWith(`${id} `) && `${each.split(': ')[0]}/`.includes(`/${path}/`)),
+      )
       .map((path) => `${id} ${path}`),
   )
   expect(idle).toEqual([])
