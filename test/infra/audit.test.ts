@@ -184,8 +184,16 @@ describe.each(['dev', 'prod'])('the trail of %s', (stage) => {
     const policy = resourcesOf(template, 'AWS::S3::BucketPolicy').find(
       ([, { Properties }]) => write(Properties.Bucket) === '<AuditBucket>',
     )
-    const [first, ...others] = statements(policy?.[1].Properties.PolicyDocument)
+    const [first, second, ...others] = statements(policy?.[1].Properties.PolicyDocument)
     expect(first).toMatchObject({ effect: 'Deny', conditions: { Bool: { 'aws:SecureTransport': 'false' } } })
+    expect(second).toMatchObject({
+      ...{ effect: 'Deny', principals: ['cloudtrail.amazonaws.com'], actions: ['s3:GetBucketAcl', 's3:PutObject'] },
+      conditions: {
+        StringNotEquals: {
+          'aws:SourceArn': expect.stringMatching(/^arn:aws:cloudtrail:us-east-1:111122223333:trail\/verified-wallets-/),
+        },
+      },
+    })
     expect(others.map(({ principals, actions }) => [principals, actions])).toEqual([
       [['cloudtrail.amazonaws.com'], ['s3:GetBucketAcl']],
       [['cloudtrail.amazonaws.com'], ['s3:PutObject']],

@@ -6,18 +6,27 @@ type Stacks = { readonly data: Template; readonly service: Template }
 /** The type is in one of the stages only. */
 export const wholeType = 'all'
 
+type Named = { readonly name: string; readonly account: string }
+
 /** What differs because the stage is another one, in names and addresses, and is no difference to tell of. */
-function withoutNames(text: string, stage: { readonly name: string; readonly account: string }): string {
+function withoutNames(text: string, { name, account }: Named): string {
   return text
-    .replaceAll(stage.account, 'ACCOUNT')
-    .replace(new RegExp(`\\b${stage.name}\\b|(?<=wallets|Stage)${stage.name}`, 'g'), 'STAGE')
+    .replaceAll(account, 'ACCOUNT')
+    .replace(new RegExp(`\\b${name}\\b|(?<=wallets|Stage)${name}`, 'g'), 'STAGE')
     .replace(/\b[0-9a-f]{64}\b/g, 'HASH')
-    .replace(/(?<=[A-Za-z])[0-9A-F]{8}(?:[0-9a-f]{32})?(?=\b|[A-Z])/g, '')
+    .replace(/(?<=[0-9A-F]{8})[0-9a-f]{32}\b/g, '')
+    .replace(/(?<=walletsSTAGE\w+)[0-9A-F]{8}\b/g, '')
 }
 
-function read(stacks: Stacks, stage: { readonly name: string; readonly account: string }) {
+/** Resources of both stacks by logical id. Where CDK makes an id of the stage's name, its hashes are left out of it. */
+function read(stacks: Stacks, stage: Named): [string, Resource][] {
   const all = { ...stacks.data.Resources, ...stacks.service.Resources }
-  const resources: [string, Resource][] = Object.entries(JSON.parse(withoutNames(JSON.stringify(all), stage)))
+  const ofStage = Object.keys(all).filter((id) => new RegExp(`(wallets|Stage)${stage.name}`).test(id))
+  const text = ofStage.reduce(
+    (result, id) => result.replaceAll(`"${id}"`, `"${id.replace(/[0-9A-F]{8}/g, '')}"`),
+    JSON.stringify(all),
+  )
+  const resources: [string, Resource][] = Object.entries(JSON.parse(withoutNames(text, stage)))
   if (resources.length !== Object.keys(all).length) throw new Error('expected logical ids that differ by their words')
   return resources
 }
@@ -44,7 +53,7 @@ const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.st
  * @returns names by type, in the order of the alphabet
  */
 export function findDifferences(
-  one: { readonly stacks: Stacks; readonly stage: { readonly name: string; readonly account: string } },
+  one: { readonly stacks: Stacks; readonly stage: Named },
   other: typeof one,
 ): Readonly<Record<string, readonly string[]>> {
   const [ofOne, ofOther] = [read(one.stacks, one.stage), read(other.stacks, other.stage)]
@@ -56,7 +65,7 @@ export function findDifferences(
     if (isSame({}, mine) || isSame({}, theirs)) return [type, [wholeType]]
     const names = [...new Set([...Object.keys(mine), ...Object.keys(theirs)])].flatMap((id) => {
       const [left, right] = [mine[id], theirs[id]]
-      if (!left || !right) return [id]
+      if (!left || !right) return [id.replace(/[0-9A-F]{8}$/, '')]
       const [a, b] = [toProperties(left), toProperties(right)]
       return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => !isSame(a[name], b[name]))
     })

@@ -120,7 +120,6 @@ export const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
     'kafka-cluster:Connect': { deployed: 'Announce, Verification, Wallet' },
     'kafka-cluster:DescribeClusterDynamicConfiguration': { deployed: 'Wallet' },
     'kafka-cluster:WriteDataIdempotently': { deployed: 'Announce, Verification' },
-    'kafka:DescribeCluster': { deployed: 'Wallet' },
     'kafka:DescribeClusterV2': { deployed: 'Wallet' },
     'kafka:GetBootstrapBrokers': { deployed: 'DeployCallsIdentityRole, Wallet' },
   },
