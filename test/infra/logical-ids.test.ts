@@ -4,10 +4,13 @@ import { expect, test } from 'vitest'
 import { stageNames } from '../../lib/stage-table.ts'
 import { stageOf, synthesise } from './templates.ts'
 
-/** Types that hold data, messages, keys, users or subscriptions, or that such a one cannot do without. */
+/**
+ * Types that hold data, messages, keys, users or subscriptions, or that such a one cannot do without. Aurora's instances
+ * are not among them: the storage is the cluster's.
+ */
 const stateful = [
   ...['AWS::CloudTrail::Trail', 'AWS::Cognito::UserPool', 'AWS::EC2::Subnet', 'AWS::EC2::VPC', 'AWS::KMS::Key'],
-  ...['AWS::MSK::Cluster', 'AWS::MSK::Topic', 'AWS::RDS::DBCluster', 'AWS::RDS::DBInstance', 'AWS::S3::Bucket'],
+  ...['AWS::MSK::Cluster', 'AWS::MSK::Topic', 'AWS::RDS::DBCluster', 'AWS::S3::Bucket'],
   ...['AWS::SNS::Topic', 'AWS::SQS::Queue', 'AWS::SecretsManager::Secret'],
 ]
 
@@ -36,7 +39,7 @@ const pinned: Readonly<Record<(typeof stageNames)[number], readonly string[]>> =
     ...['DatabaseReadSecret', 'DatabaseVerificationSecret', 'DatabaseWalletSecret'],
   ],
   dev: deployed,
-  prod: [...deployed, 'DatabaseReader1', 'Subnet3'],
+  prod: [...deployed, 'Subnet3'],
 }
 
 test.each(stageNames)('in %s are these', (name) => {
