@@ -3,11 +3,11 @@ import type { KnipConfig } from 'knip'
 
 const config: KnipConfig = {
   entry: [
-    'bin/*.ts',
+    'bin/{app,deploy,derive,destroy,diff,smoke,validate,vault}.ts',
     'functions/*/main.ts',
     // Served to browsers.
     'functions/docs/own.js',
-    'local/{bootstrap.mjs,supervisor.ts,synth.ts,token.ts}',
+    'local/{bootstrap.mjs,run-wallet-trigger.ts,supervisor.ts,synth.ts,token.ts}',
     'test/**/*.test.ts',
     'test/fixtures/make.ts',
   ],
@@ -20,8 +20,8 @@ const config: KnipConfig = {
     // Its files are copied into the bundle of `docs`.
     'swagger-ui-dist',
   ],
-  // The system's: a C compiler for the native bench, and what drops root's rights for Postgres.
-  ignoreBinaries: ['cc', 'setpriv'],
+  // The system's: a C compiler for the native bench, what makes certificates for tests, what drops root's rights for Postgres.
+  ignoreBinaries: ['cc', 'openssl', 'setpriv'],
   // A type that a signature names may be exported for whoever calls it.
   ignoreExportsUsedInFile: { interface: true, type: true },
 }

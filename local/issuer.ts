@@ -87,7 +87,7 @@ export async function startIssuer(options: {
 export type Bearer = { readonly user: string } | { readonly service: string }
 
 /** All that such a bearer may be given. A service has no user of its own, so what it may do it may do for any. */
-export const toGrantedScopes = (bearer: Bearer, asked: readonly string[] = scopes.slice()): string[] => {
+const toGrantedScopes = (bearer: Bearer, asked: readonly string[] = scopes.slice()): string[] => {
   if ('user' in bearer) return [...asked]
   const isForUsers = (name: string) => scopes.includes(name as Scope) && !name.startsWith('ops:')
   return asked.map((name) => (isForUsers(name) ? `${name}:any` : name))

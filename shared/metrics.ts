@@ -89,7 +89,7 @@ export function toDimensions(service: MeasuredFunction, stage: string): { servic
 }
 
 /** The unit that a metric is written in. */
-export function toUnit(metric: string): 'Milliseconds' | 'Seconds' | 'Count' {
+function toUnit(metric: string): 'Milliseconds' | 'Seconds' | 'Count' {
   if (metric.endsWith('milliseconds')) return MetricUnit.Milliseconds
   return metric.endsWith('seconds') ? MetricUnit.Seconds : MetricUnit.Count
 }

@@ -6,7 +6,7 @@ import type { Metrics } from '../../shared/metrics.ts'
 import type { Inspection } from './inspect-document.ts'
 
 /** What verification asks. */
-export const inspectRequestSchema = z.object({ key: z.string().min(1) })
+const inspectRequestSchema = z.object({ key: z.string().min(1) })
 
 /**
  * What it is told. `absent`: there is no such object. `unreadable`: the object could not be read in time, which says

@@ -20,16 +20,7 @@ const everywhere = [
 ]
 const deployed = [
   ...everywhere,
-  ...[
-    'AuditBucket',
-    'AuditTrail',
-    'DatabaseCluster',
-    'DatabaseWriter',
-    'KafkaCluster',
-    'StorageKey',
-    'Subnet1',
-    'Subnet2',
-  ],
+  ...['AuditBucket', 'AuditTrail', 'DatabaseCluster', 'KafkaCluster', 'StorageKey', 'Subnet1', 'Subnet2'],
   ...['UserPool', 'UserVerifiedDeadLetterTopic', 'UserVerifiedTopic', 'Vpc', 'WalletCreatedTopic'],
 ]
 const pinned: Readonly<Record<(typeof stageNames)[number], readonly string[]>> = {

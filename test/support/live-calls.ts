@@ -8,9 +8,12 @@ import {
 } from '@aws-sdk/client-iam'
 import {
   DecryptCommand,
+  DescribeKeyCommand,
+  DisableKeyCommand,
   EncryptCommand,
   GenerateDataKeyCommand,
   GenerateDataKeyWithoutPlaintextCommand,
+  GetKeyPolicyCommand,
   KMSClient,
   PutKeyPolicyCommand,
   ScheduleKeyDeletionCommand,
@@ -88,6 +91,9 @@ export const liveCalls: Readonly<Record<string, Call>> = {
   'iam:UpdateAssumeRolePolicy': ({ iam }, RoleName) =>
     iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: nothing })),
   'kms:Decrypt': ({ kms }, KeyId) => kms.send(new DecryptCommand({ KeyId, CiphertextBlob: ciphertext })),
+  'kms:DescribeKey': ({ kms }, KeyId) => kms.send(new DescribeKeyCommand({ KeyId })),
+  'kms:DisableKey': ({ kms }, KeyId) => kms.send(new DisableKeyCommand({ KeyId })),
+  'kms:GetKeyPolicy': ({ kms }, KeyId) => kms.send(new GetKeyPolicyCommand({ KeyId, PolicyName: 'default' })),
   'kms:Encrypt': ({ kms }, KeyId) => kms.send(new EncryptCommand({ KeyId, Plaintext: ciphertext })),
   'kms:GenerateDataKey': ({ kms }, KeyId) => kms.send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256' })),
   'kms:GenerateDataKeyWithoutPlaintext': ({ kms }, KeyId) =>
@@ -148,6 +154,8 @@ export const liveCalls: Readonly<Record<string, Call>> = {
     sts.send(new AssumeRoleCommand({ RoleArn: `arn:aws:iam::000000000000:role/${name}`, RoleSessionName: 'who-may' })),
 }
 
+const administration = 'of the statement that kms:DisableKey and kms:PutKeyPolicy are tried of'
+
 /** Actions that are not tried live, and why. */
 export const notTried: Readonly<Record<string, string>> = {
   'iam:PassRole': 'is no call of its own: it is asked within others, for which these roles have no permission either',
@@ -157,4 +165,11 @@ export const notTried: Readonly<Record<string, string>> = {
   'sns:Publish': 'no role may, and none has anything to do with the topic',
   'sns:SetTopicAttributes': 'as sns:Publish',
   'sns:Subscribe': 'as sns:Publish',
+  ...Object.fromEntries(
+    [
+      ...['CancelKeyDeletion', 'DisableKeyRotation', 'EnableKey', 'EnableKeyRotation', 'GetKeyRotationStatus'],
+      ...['ListGrants', 'ListKeyPolicies', 'ListKeyRotations', 'ListResourceTags', 'RevokeGrant', 'TagResource'],
+      ...['UntagResource', 'UpdateKeyDescription'],
+    ].map((name) => [`kms:${name}`, administration]),
+  ),
 }

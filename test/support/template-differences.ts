@@ -4,7 +4,7 @@ import type { Resource, Template } from '../infra/templates.ts'
 type Stacks = { readonly data: Template; readonly service: Template }
 
 /** The type is in one of the stages only. */
-export const wholeType = 'all'
+const wholeType = 'all'
 
 type Named = { readonly name: string; readonly account: string }
 

@@ -8,7 +8,7 @@ type Who = string | { readonly local?: string; readonly deployed?: string }
  * Rows by subject and action. `deployed` is `dev` and `prod`. Of administrators it tells where somebody could come to the
  * mnemonic, and there also of what nobody may.
  */
-export const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
+const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
   VerificationQueue: {
     'sqs:ChangeMessageVisibility': 'Verification',
     'sqs:DeleteMessage': 'Verification',
