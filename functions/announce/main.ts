@@ -3,9 +3,9 @@ import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
-import { createPublisher } from '../../shared/kafka.ts'
 import { createLog } from '../../shared/log.ts'
-import { openDatabase } from '../../shared/secrets.ts'
+import { openPublisher } from '../../shared/msk.ts'
+import { openDatabase } from '../../shared/rds.ts'
 import { holdsRoot } from '../../shared/vault.ts'
 import { runAnnounceTransaction } from './announce-tables.ts'
 import { announceEnvironment } from './environment.ts'
@@ -16,11 +16,7 @@ const environment = parseEnvironment(announceEnvironment, process.env)
 const secrets = new SecretsManagerClient(quickCalls)
 const database = openDatabase(secrets, environment, { applicationName: 'announce', deadline: 30_000 })
 const now = () => new Date()
-const publisher = createPublisher({
-  brokers: environment.KAFKA_BOOTSTRAP_SERVERS.split(','),
-  clientId: 'announce',
-  now: Date.now,
-})
+const publisher = openPublisher(environment, { clientId: 'announce', deadline: 15_000 })
 
 export const handler = createHandler({
   log: createLog('announce'),
