@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { App } from 'aws-cdk-lib'
-import { BundleError, type Bundles, bundleFunctions } from '../lib/bundle.ts'
+import { type Bundles, bundleFunctions } from '../lib/bundle.ts'
+import { BundleError } from '../lib/bundle-error.ts'
 import { DataStack } from '../lib/data-stack.ts'
+import { machineOf } from '../lib/native-packages.ts'
 import { ServiceStack } from '../lib/service-stack.ts'
 import { readSettings, SettingsError } from '../lib/settings.ts'
 import type { Stage } from '../lib/stage.ts'
@@ -39,9 +41,14 @@ async function writeAssemblies(options: { stage?: string; output?: string }): Pr
 
   const folder = await mkdtemp(join(tmpdir(), 'verified-wallets-'))
   try {
-    const bundles = await bundleFunctions(root, folder)
-    for (const stage of stages)
+    const bundlesOf = new Map<string, Bundles>()
+    for (const stage of stages) {
+      const machine = machineOf(stage)
+      const name = `${machine.os}-${machine.cpu}`
+      const bundles = bundlesOf.get(name) ?? (await bundleFunctions(root, join(folder, name), machine))
+      bundlesOf.set(name, bundles)
       writeAssembly(stage, { bundles, context, outdir: output ?? join(root, 'cdk.out', stage.name) })
+    }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -16,6 +16,8 @@ import type { Oversight, Stage } from './stage.ts'
 export interface AuditTrailProps {
   readonly stage: Stage
   readonly oversight: Oversight
+  /** Where S3 writes down who read the records. */
+  readonly accessLogs: IBucket
 }
 
 /**
@@ -36,6 +38,8 @@ export class AuditTrail extends Construct {
       enforceSSL: true,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      serverAccessLogsBucket: props.accessLogs,
+      serverAccessLogsPrefix: 'audit/',
       versioned: true,
       // Whoever may delete objects may not delete these, for as long as they are of use.
       ...(stage.keepsData

@@ -54,7 +54,10 @@ export class DataStack extends Stack {
       this.kafka = new MskCluster(this, 'Kafka', { stage, kafka: stage.kafka, vpc, storageKey })
     }
 
-    if (stage.oversight) this.trail = new AuditTrail(this, 'Audit', { stage, oversight: stage.oversight })
+    if (stage.oversight) {
+      const { oversight } = stage
+      this.trail = new AuditTrail(this, 'Audit', { stage, oversight, accessLogs: this.documents.accessLogs })
+    }
 
     const outputs: Record<string, string> = {
       DatabaseAdminSecretArn: this.database.adminSecretArn,

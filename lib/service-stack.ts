@@ -56,6 +56,7 @@ export class ServiceStack extends Stack {
       AlarmTopicArn: topic.topicArn,
       ApiId: http.api.restApiId,
       ApiStage: http.api.deploymentStage.stageName,
+      ...(http.domain ? { ApiDomainTarget: http.domain.target } : {}),
     }
     for (const [name, deployed] of Object.entries(functions)) {
       if (deployed === undefined) continue

@@ -51,4 +51,8 @@ export const deployed = {
   acceptsPublicMnemonics: false,
   enforcesTls: true,
   requiresEncryptionContext: true,
+  operatingSystem: 'linux',
+  nodeOptions: '--enable-source-maps',
+  // A domain name and its certificate are the deployer's.
+  domain: undefined,
 } as const satisfies Partial<Stage>

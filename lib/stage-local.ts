@@ -45,6 +45,13 @@ export function localStage(settings: Settings): Stage {
     enforcesTls: false,
     requiresEncryptionContext: false,
     keepsData: false,
+    operatingSystem: process.platform,
+    // What the emulator puts around a function calls url.parse, and each cold start would say so.
+    nodeOptions: '--enable-source-maps --disable-warning=DEP0169',
+    logRetentionDays: 30,
+    // The emulator knows no firewall before an API.
+    firewall: undefined,
+    domain: undefined,
     oversight: undefined,
   }
 }

@@ -16,6 +16,7 @@ import { CfnSecret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
 import { toEncryptionContext } from '../shared/vault.ts'
 import type { FunctionIdentity } from './function-identity.ts'
+import { administerButNotUse } from './key-administration.ts'
 import { pinLogicalId } from './logical-id.ts'
 import type { Stage } from './stage.ts'
 
@@ -83,34 +84,7 @@ export class Vault extends Construct {
     ]
     return [
       // In a key policy `*` as resource means this key.
-      new PolicyStatement({
-        sid: 'AdministerButNotUse',
-        effect: Effect.ALLOW,
-        principals: [new AccountRootPrincipal()],
-        // Administrators by name of action. With kms:PutKeyPolicy the account is never locked out of its own key, and
-        // can lift what is denied below: that leaves a trace, and needs a person. No CreateGrant: a grant is a use.
-        actions: [
-          'kms:CancelKeyDeletion',
-          'kms:DescribeKey',
-          'kms:DisableKey',
-          'kms:DisableKeyRotation',
-          'kms:EnableKey',
-          'kms:EnableKeyRotation',
-          'kms:GetKeyPolicy',
-          'kms:GetKeyRotationStatus',
-          'kms:ListGrants',
-          'kms:ListKeyPolicies',
-          'kms:ListKeyRotations',
-          'kms:ListResourceTags',
-          'kms:PutKeyPolicy',
-          'kms:RevokeGrant',
-          'kms:ScheduleKeyDeletion',
-          'kms:TagResource',
-          'kms:UntagResource',
-          'kms:UpdateKeyDescription',
-        ],
-        resources: ['*'],
-      }),
+      administerButNotUse(),
       new PolicyStatement({
         sid: 'OpenMnemonic',
         effect: Effect.ALLOW,

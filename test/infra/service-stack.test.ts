@@ -33,10 +33,9 @@ function functionOf(name: string): Resource {
 }
 
 function environmentOf(name: string): Record<string, string> {
-  // No variable at all is no environment.
-  const { Variables } = (functionOf(name).Properties.Environment ?? { Variables: {} }) as {
-    Variables: Record<string, unknown>
-  }
+  const { Variables } = functionOf(name).Properties.Environment as { Variables: Record<string, unknown> }
+  // Node's own, and the same for all.
+  delete Variables.NODE_OPTIONS
   return Object.fromEntries(Object.entries(Variables).map(([key, value]) => [key, write(value, data)]))
 }
 
@@ -358,6 +357,7 @@ describe('the API', () => {
     ['INVALID_SIGNATURE', 401, 'unauthorized', undefined],
     ['EXPIRED_TOKEN', 401, 'unauthorized', undefined],
     ['ACCESS_DENIED', 403, 'forbidden', undefined],
+    ['WAF_FILTERED', 403, 'blocked', undefined],
     ['AUTHORIZER_FAILURE', 503, 'unavailable', "'5'"],
     ['AUTHORIZER_CONFIGURATION_ERROR', 500, 'internal', undefined],
     ['REQUEST_TOO_LARGE', 413, 'too_large', undefined],
