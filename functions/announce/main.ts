@@ -3,10 +3,10 @@ import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createBeat, findHeartbeats, writeHeartbeat } from '../../shared/heartbeats.ts'
-import { createPublisher } from '../../shared/kafka.ts'
 import { createLog } from '../../shared/log.ts'
 import { createMetrics, flushAfter } from '../../shared/metrics.ts'
-import { openDatabase } from '../../shared/secrets.ts'
+import { openPublisher } from '../../shared/msk.ts'
+import { openDatabase } from '../../shared/rds.ts'
 import { holdsRoot } from '../../shared/vault.ts'
 import { runAnnounceTransaction } from './announce-tables.ts'
 import { readBacklog } from './backlog.ts'
@@ -19,11 +19,7 @@ const secrets = new SecretsManagerClient(quickCalls)
 const database = openDatabase(secrets, environment, { applicationName: 'announce', deadline: 30_000 })
 const { count, measure, flush } = createMetrics('announce', environment.STAGE)
 const now = () => new Date()
-const publisher = createPublisher({
-  brokers: environment.KAFKA_BOOTSTRAP_SERVERS.split(','),
-  clientId: 'announce',
-  now: Date.now,
-})
+const publisher = openPublisher(environment, { clientId: 'announce', deadline: 15_000 })
 
 const handle = createHandler({
   log: createLog('announce'),

@@ -1,5 +1,6 @@
 // Wires the inspect function: environment and S3.
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { boundCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createLog } from '../../shared/log.ts'
 import { createMetrics, flushAfter } from '../../shared/metrics.ts'
@@ -9,7 +10,7 @@ import { inspectDocument } from './inspect-document.ts'
 
 const environment = parseEnvironment(inspectEnvironment, process.env)
 const metrics = createMetrics('inspect', environment.STAGE)
-const s3 = new S3Client({ maxAttempts: 2 })
+const s3 = new S3Client(boundCalls({ attempts: 2, connect: 1000, request: 2500 }))
 
 /** Far below the function's own timeout: what is not read by then is an error of storage, not of the document. */
 const readDeadline = 4000

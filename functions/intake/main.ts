@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { quickCalls } from '../../shared/aws-clients.ts'
+import { boundCalls, quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
 import { countAnswers, createMetrics } from '../../shared/metrics.ts'
 import { toDocumentKey } from '../../shared/model.ts'
-import { openDatabase } from '../../shared/secrets.ts'
+import { openDatabase } from '../../shared/rds.ts'
 import { extendVerified, registerUpload } from '../../shared/verifications.ts'
 import { intakeEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
@@ -21,7 +21,7 @@ const database = openDatabase(new SecretsManagerClient(quickCalls), environment,
   applicationName: 'intake',
   deadline: 8000,
 })
-const s3 = new S3Client({ maxAttempts: 2, requestHandler: { connectionTimeout: 2000, requestTimeout: 4000 } })
+const s3 = new S3Client(boundCalls({ attempts: 2, connect: 2000, request: 4000 }))
 const lambda = new LambdaClient(quickCalls)
 const log = createLog('intake')
 const now = () => new Date()

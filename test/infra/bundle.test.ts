@@ -120,6 +120,37 @@ test('CommonJS of a dependency finds its require: kafkajs', async () => {
   expect(call(bundles.announce)).toBe('"function"')
 })
 
+test('tokens of IAM are made inside a bundle', async () => {
+  cpSync(join(project, 'shared'), join(root, 'shared'), { recursive: true })
+  writeFileSync(
+    join(root, 'functions/announce/main.ts'),
+    `import { createMskLogin } from '../../shared/msk.ts'
+    import { createRdsToken } from '../../shared/rds.ts'
+    export const handler = async (broker: string, host: string) => {
+      Object.assign(process.env, { AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'x' })
+      const { value } = await createMskLogin([broker]).readToken()
+      const token = await createRdsToken({ host, port: 5432, role: 'app_announce' })
+      return [Buffer.from(value, 'base64url').toString(), token].map((text) => text.includes('AKIDEXAMPLE'))
+    }\n`,
+  )
+  const bundles = await bundleApart()
+  const names = ['b-1.x.c2.kafka.us-east-1.amazonaws.com:9098', 'x.us-east-1.rds.amazonaws.com']
+  expect(call(bundles.announce, ...names)).toBe('[true,true]')
+})
+
+test('who opens a database of RDS finds its certificates beside itself, in no file that a cold start parses', async () => {
+  cpSync(join(project, 'shared'), join(root, 'shared'), { recursive: true })
+  writeFileSync(
+    join(root, 'functions/read/main.ts'),
+    `import { readRdsCertificates } from '../../shared/rds.ts'
+    export const handler = async (host: string) => (await readRdsCertificates(host)).length\n`,
+  )
+  const bundles = await bundleApart()
+  expect(Number(call(bundles.read, 'x.eu-central-1.rds.amazonaws.com'))).toBeGreaterThanOrEqual(3)
+  expect(readFileSync(join(bundles.read, 'main.mjs'), 'utf8')).not.toContain('BEGIN CERTIFICATE')
+  expect(existsSync(join(bundles.intake, 'node_modules'))).toBe(false)
+})
+
 test('inspect finds sharp and the wasm of PDFium beside itself', async () => {
   writeFileSync(
     join(root, 'functions/inspect/main.ts'),

@@ -82,17 +82,17 @@ describe.each(['local', 'dev', 'prod'])('documents of %s', (name) => {
       .filter(([, { Properties }]) => JSON.stringify(Properties.Bucket) === '{"Ref":"LogBucket"}')
       .flatMap(([, { Properties }]) => statements(Properties.PolicyDocument))
       .filter(({ effect }) => effect === 'Allow')
-    expect(allowed).toMatchObject([
-      {
-        actions: ['s3:PutObject'],
-        resources: ['<LogBucket.Arn>/documents/*'],
-        principals: ['logging.s3.amazonaws.com'],
-        conditions: {
-          ArnLike: { 'aws:SourceArn': { 'Fn::GetAtt': ['DocumentBucket', 'Arn'] } },
-          StringEquals: { 'aws:SourceAccount': stage.account },
-        },
+    const logsOf = (folder: string, bucket: string) => ({
+      actions: ['s3:PutObject'],
+      resources: [`<LogBucket.Arn>/${folder}/*`],
+      principals: ['logging.s3.amazonaws.com'],
+      conditions: {
+        ArnLike: { 'aws:SourceArn': { 'Fn::GetAtt': [bucket, 'Arn'] } },
+        StringEquals: { 'aws:SourceAccount': stage.account },
       },
-    ])
+    })
+    const audit = stage.oversight ? [logsOf('audit', 'AuditBucket')] : []
+    expect(allowed).toMatchObject([logsOf('documents', 'DocumentBucket'), ...audit])
   })
 
   test('outlive every message that speaks of them', () => {

@@ -23,11 +23,9 @@ import { createTestKafka, type ReadRecord } from '../support/kafka.ts'
 import { issue, makeKafkaRecord, makeVerifiedRecord } from '../support/wallet-records.ts'
 
 const kafka = createTestKafka(inject('kafkaBrokers'))
-const publisher = createPublisher({
-  brokers: inject('kafkaBrokers').split(','),
-  clientId: 'announce',
-  now: Date.now,
-})
+const open = (brokers: readonly string[]) =>
+  createPublisher({ brokers, clientId: 'announce', login: undefined, deadline: 20_000, now: Date.now })
+const publisher = open(inject('kafkaBrokers').split(','))
 let database: TestDatabase
 let owner: postgres.Sql
 let wallet: Database
@@ -138,7 +136,7 @@ test('a verdict is left to the verification function for a minute', async () => 
 
 test('two sweeps at once publish each event once, over more than a page', async () => {
   await Promise.all([insertVerified(1100), insertWallets(1100)])
-  const others = createPublisher({ brokers: inject('kafkaBrokers').split(','), clientId: 'announce-2', now: Date.now })
+  const others = open(inject('kafkaBrokers').split(','))
   try {
     const results = await Promise.all([announce(ports), announce(makePorts({ publish: others.publish }))])
     // Each skips what the other holds; what is left over by both is none.
@@ -178,7 +176,7 @@ test('after a crash between publishing and noting, the next sweep publishes the 
 test('without Kafka nothing is noted, and everything goes out when it is back', async () => {
   await issue(wallet, [makeVerifiedRecord('user-1', 'ethereum')])
   await insertVerified(2)
-  const nowhere = createPublisher({ brokers: ['127.0.0.1:1'], clientId: 'announce', now: Date.now })
+  const nowhere = open(['127.0.0.1:1'])
   const error = await catchError(() => announce(makePorts({ publish: nowhere.publish })))
   expect(error).toBeInstanceOf(UnavailableError)
   expect(await owner`select from wallet.wallets where announced_at is not null`).toHaveLength(0)
@@ -188,7 +186,7 @@ test('without Kafka nothing is noted, and everything goes out when it is back', 
 test('the handler tells of its part, and of nothing when there was nothing', async () => {
   const beats: string[] = []
   const log = createMemoryLog()
-  const nowhere = createPublisher({ brokers: ['127.0.0.1:1'], clientId: 'announce', now: Date.now })
+  const nowhere = open(['127.0.0.1:1'])
   const dependencies = {
     ...ports,
     log,

@@ -88,6 +88,8 @@ export async function createTestDatabase(options: { empty?: boolean; serverUrl?:
         port: Number(url.port),
         name,
         applicationName: role,
+        tls: 'off',
+        now: Date.now,
         deadline,
         readCredentials: async () => ({ username: role, password: toPassword(role) }),
       })
