@@ -32,7 +32,14 @@ export const chartAsked = (metrics: ServiceMetrics): readonly Chart[] => [
       metrics.own('authorize', 'tokens_not_checked', { label: 'not checked' }),
     ],
   },
+  ...chartFirewall(metrics),
 ]
+
+/** What the firewall keeps out, where there is one. */
+const chartFirewall = (metrics: ServiceMetrics): readonly Chart[] =>
+  metrics.watched.stage.firewall
+    ? [{ title: 'Firewall: requests blocked', left: [metrics.firewall({ label: 'blocked' })] }]
+    : []
 
 /** `Judged`: what becomes of documents. */
 export const chartJudged = (metrics: ServiceMetrics): readonly Chart[] => [

@@ -1,15 +1,20 @@
 // The alarms on the functions together, by metric math: whose fault it is, the runbook shows how to ask.
 import type { AlarmDefinition } from './alarm-definition.ts'
+import type { FunctionName } from './bundle.ts'
 import type { ServiceMetrics } from './service-metrics.ts'
 
 /**
- * Functions whose failure is ours. Not `authorize`, for which a refused token is an error as API Gateway wants it, and not
- * `inspect`, which strangers' documents may crash: both count what matters themselves.
+ * Functions whose failure is not ours: for `authorize` a refused token is an error, as API Gateway wants it, and strangers'
+ * documents may crash `inspect`. Both count what matters themselves.
  */
-const ourFunctions = ['intake', 'verification', 'wallet', 'announce', 'read', 'docs', 'migrate'] as const
+const answersForStrangers: readonly string[] = ['authorize', 'inspect']
 
 export function defineFunctionAlarms(metrics: ServiceMetrics): readonly AlarmDefinition[] {
-  const allFunctions = [...ourFunctions, 'authorize', 'inspect'] as const
+  // CloudWatch adds up ten metrics in an alarm, and not more.
+  const allFunctions = (Object.keys(metrics.watched.functions) as FunctionName[]).filter(
+    (name) => metrics.watched.functions[name] !== undefined,
+  )
+  const ourFunctions = allFunctions.filter((name) => !answersForStrangers.includes(name))
   return [
     {
       name: 'function-errors',

@@ -54,6 +54,7 @@ const awsMetrics = {
     ...(['MaximumUsedTransactionIDs', 'VolumeBytesUsed'] as const),
   ],
   'AWS/S3': ['BucketSizeBytes'],
+  'AWS/WAFV2': ['BlockedRequests'],
   'AWS/SQS': ['ApproximateAgeOfOldestMessage', 'ApproximateNumberOfMessagesVisible'],
 } as const
 type AwsNamespace = keyof typeof awsMetrics
@@ -152,6 +153,13 @@ export class ServiceMetrics {
 
   database(cluster: string, metricName: AwsMetric<'AWS/RDS'>, reading?: Reading): Metric {
     return this.readAws('AWS/RDS', metricName, { DBClusterIdentifier: cluster }, reading)
+  }
+
+  /** By all rules of the firewall before the API. */
+  firewall(reading?: Reading): Metric {
+    const { name, region } = this.watched.stage
+    const dimensions = { WebACL: `verified-wallets-${name}`, Region: region, Rule: 'ALL' }
+    return this.readAws('AWS/WAFV2', 'BlockedRequests', dimensions, reading)
   }
 
   /** Told once a day. */

@@ -57,7 +57,8 @@ export class WebFirewall extends Construct {
       name: `verified-wallets-${stage.name}`,
       scope: 'REGIONAL',
       defaultAction: { allow: {} },
-      visibilityConfig: count('firewall'),
+      // Its own name: CloudWatch tells stages apart by nothing else.
+      visibilityConfig: count(`verified-wallets-${stage.name}`),
       rules: rules.map((rule, priority) => ({ ...rule, priority })),
     })
     new CfnWebACLAssociation(this, 'Association', { resourceArn: api.stageArn, webAclArn: this.webAcl.attrArn })

@@ -81,18 +81,18 @@ describe.each(['local', 'dev', 'prod'])('documents of %s', (name) => {
     const allowed = resourcesOf(data, 'AWS::S3::BucketPolicy')
       .filter(([, { Properties }]) => JSON.stringify(Properties.Bucket) === '{"Ref":"LogBucket"}')
       .flatMap(([, { Properties }]) => statements(Properties.PolicyDocument))
-      .filter(({ effect, resources }) => effect === 'Allow' && !resources.includes('<LogBucket.Arn>/audit/*'))
-    expect(allowed).toMatchObject([
-      {
-        actions: ['s3:PutObject'],
-        resources: ['<LogBucket.Arn>/documents/*'],
-        principals: ['logging.s3.amazonaws.com'],
-        conditions: {
-          ArnLike: { 'aws:SourceArn': { 'Fn::GetAtt': ['DocumentBucket', 'Arn'] } },
-          StringEquals: { 'aws:SourceAccount': stage.account },
-        },
+      .filter(({ effect }) => effect === 'Allow')
+    const logsOf = (folder: string, bucket: string) => ({
+      actions: ['s3:PutObject'],
+      resources: [`<LogBucket.Arn>/${folder}/*`],
+      principals: ['logging.s3.amazonaws.com'],
+      conditions: {
+        ArnLike: { 'aws:SourceArn': { 'Fn::GetAtt': [bucket, 'Arn'] } },
+        StringEquals: { 'aws:SourceAccount': stage.account },
       },
-    ])
+    })
+    const audit = stage.oversight ? [logsOf('audit', 'AuditBucket')] : []
+    expect(allowed).toMatchObject([logsOf('documents', 'DocumentBucket'), ...audit])
   })
 
   test('outlive every message that speaks of them', () => {

@@ -253,6 +253,7 @@ describe('errors', () => {
 
 describe('an environment', () => {
   const environment = {
+    STAGE: 'local',
     DATABASE_HOST: '127.0.0.1',
     DATABASE_PORT: '5432',
     DATABASE_NAME: 'wallets',
