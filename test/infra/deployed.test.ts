@@ -18,7 +18,7 @@ const templates = { dev: synthesise(stages.dev), prod: synthesise(stages.prod) }
 const names = ['dev', 'prod'] as const
 
 /** Functions that work on the database, Kafka or the vault; the others have no business in the network. */
-const inNetwork = ['Announce', 'Intake', 'Migrate', 'Read', 'Verification', 'Wallet']
+const inNetwork = ['Announce', 'Intake', 'Migrate', 'Operate', 'Read', 'Verification', 'Wallet']
 
 function functionOf(service: Template, name: string): Resource {
   const output = service.Outputs[`${name}FunctionName`] as { Value: { Ref: string } } | undefined

@@ -204,7 +204,8 @@ describe.each(['dev', 'prod'] as const)('the row %s', (name) => {
   test('trusts nothing that local trusts for want of AWS', () => {
     expect(stage).toMatchObject({
       provisionsRoot: false,
-      accountWrapsRoot: false,
+      importNeedsMfa: true,
+      emulated: false,
       acceptsPublicMnemonics: false,
       enforcesTls: true,
       requiresEncryptionContext: true,
