@@ -1,6 +1,6 @@
 // Kafka of a deployed stage: the cluster, its settings and its topics. Who may do what there is in `event-stream.ts`.
 import { Fn, RemovalPolicy } from 'aws-cdk-lib'
-import { Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
+import { CfnSecurityGroupEgress, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { CfnCluster, CfnConfiguration, CfnTopic } from 'aws-cdk-lib/aws-msk'
 import { Construct } from 'constructs'
@@ -36,7 +36,15 @@ export class MskCluster extends Construct {
       allowAllOutbound: false,
     })
     this.securityGroup.addIngressRule(this.securityGroup, Port.tcp(iamPort), 'Pollers to brokers')
-    this.securityGroup.addEgressRule(this.securityGroup, Port.tcp(iamPort), 'Pollers to brokers')
+    // Not by the group's own method: it would leave the group without a rule inside, and EC2 then adds one to anywhere.
+    new CfnSecurityGroupEgress(this, 'PollersToBrokers', {
+      groupId: this.securityGroup.securityGroupId,
+      destinationSecurityGroupId: this.securityGroup.securityGroupId,
+      ipProtocol: 'tcp',
+      fromPort: iamPort,
+      toPort: iamPort,
+      description: 'Pollers to brokers',
+    })
     pinLogicalId(this.securityGroup, 'KafkaSecurityGroup')
 
     const logs = new LogGroup(this, 'Logs', { retention: RetentionDays.ONE_MONTH, removalPolicy })

@@ -164,6 +164,10 @@ describe.each(names)('the network of %s', (name) => {
   test("lets nobody in but those functions and Kafka's own pollers", () => {
     const groups = [data, service].flatMap((template) => resourcesOf(template, 'AWS::EC2::SecurityGroup'))
     expect(groups.filter(([, { Properties }]) => Properties.SecurityGroupIngress !== undefined)).toEqual([])
+    // A group that names no way out gets one to anywhere from EC2.
+    expect(
+      groups.filter(([, { Properties }]) => !(Properties.SecurityGroupEgress as unknown[] | undefined)?.length),
+    ).toEqual([])
     const rules = resourcesOf(data, 'AWS::EC2::SecurityGroupIngress').map(([, { Properties }]) => Properties)
     expect(rules).toMatchObject([
       {
