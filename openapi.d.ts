@@ -995,6 +995,17 @@ export interface paths {
             "application/problem+json": components['schemas']["Problem"]
           }
         }
+        403: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
         429: {
           headers: {
             /** Taken from the request, or made */
@@ -1090,6 +1101,17 @@ export interface paths {
           content?: never
         }
         400: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        403: {
           headers: {
             /** Taken from the request, or made */
             "X-Request-ID": string

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { bundleFunctions, functionNames } from '../lib/bundle.ts'
+import { thisMachine } from '../lib/native-packages.ts'
 import { median } from './statistics.ts'
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '15' } } })
@@ -69,6 +70,7 @@ try {
   const bundles: Record<string, string> = await bundleFunctions(
     join(import.meta.dirname, '..'),
     join(folder, 'bundles'),
+    thisMachine,
   )
   const base = join(folder, 'base')
   mkdirSync(base)

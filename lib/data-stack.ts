@@ -3,10 +3,12 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { TokenSettings } from '../functions/authorize/environment.ts'
+import { AuditTrail } from './audit-trail.ts'
 import { DocumentBucket } from './document-bucket.ts'
 import { MskCluster } from './msk-cluster.ts'
 import type { Stage } from './stage.ts'
 import { StorageKey } from './storage-key.ts'
+import { letAccountTakeOnRoles } from './tried-roles.ts'
 import { UserPool } from './user-pool.ts'
 import { Vault } from './vault.ts'
 import { listZones, Vpc } from './vpc.ts'
@@ -27,6 +29,8 @@ export class DataStack extends Stack {
   private readonly storageKey: StorageKey | undefined
   /** Undefined: Kafka is somebody else's. */
   readonly kafka: MskCluster | undefined
+  /** Undefined: who does what in the account is not recorded. */
+  readonly trail: AuditTrail | undefined
   /** Whose access tokens are let in; undefined: nobody's. */
   readonly tokens: TokenSettings | undefined
 
@@ -51,6 +55,9 @@ export class DataStack extends Stack {
       this.kafka = new MskCluster(this, 'Kafka', { stage, kafka: stage.kafka, vpc, storageKey })
     }
 
+    const { logBucket } = this.documents
+    if (stage.oversight) this.trail = new AuditTrail(this, 'Audit', { stage, oversight: stage.oversight, logBucket })
+
     const outputs: Record<string, string> = {
       DatabaseAdminSecretArn: this.database.adminSecretArn,
       VaultSecretArn: this.vault.secret.attrId,
@@ -70,6 +77,7 @@ export class DataStack extends Stack {
       this.tokens = stage.tokens
     }
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value })
+    if (stage.accountTakesOnRoles) letAccountTakeOnRoles(this)
   }
 
   /** By CloudFormation's own list: asking the account for it would need one when templates are written. */

@@ -1,10 +1,19 @@
 // Where documents arrive, and the queue that says so. What a document is, and what becomes of it, is not known here.
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
-import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3'
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type CfnBucket,
+  type IBucket,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3'
 import { Queue, QueueEncryption, QueuePolicy } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
+import { DocumentKey } from './document-key.ts'
 import type { FunctionIdentity } from './function-identity.ts'
+import { LogBucket } from './log-bucket.ts'
 import { pinLogicalId } from './logical-id.ts'
 import type { Stage } from './stage.ts'
 
@@ -18,6 +27,9 @@ export interface DocumentBucketProps {
 /** The bucket, the verification queue that every new object is announced on, and the queue for what failed for good. */
 export class DocumentBucket extends Construct {
   readonly bucket: Bucket
+  /** Who asked for what, as S3 writes it down. */
+  readonly logBucket: IBucket
+  readonly key: DocumentKey
   readonly queue: Queue
   readonly deadLetterQueue: Queue
   /** How long the function that consumes the queue may take for a batch. */
@@ -29,6 +41,8 @@ export class DocumentBucket extends Construct {
     const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY
 
     const queueDefaults = {
+      // SQS's own key: a message names an object and a verification, no user. With a key of ours, S3 itself would have to
+      // be let use it, and each lost permission would lose announcements.
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: stage.enforcesTls,
       removalPolicy,
@@ -74,9 +88,19 @@ export class DocumentBucket extends Construct {
       }),
     )
 
+    this.key = new DocumentKey(this, 'Key', { stage, bucketArn })
+    // The cast: CDK's own types disagree about an optional property.
+    this.logBucket = new LogBucket(this, 'Logs', { stage }).bucket as IBucket
     this.bucket = new Bucket(this, 'Bucket', {
       bucketName,
-      encryption: BucketEncryption.S3_MANAGED,
+      encryption: BucketEncryption.KMS,
+      encryptionKey: this.key.key,
+      // S3 asks KMS for a key of the bucket now and then, not for one of each document.
+      bucketKeyEnabled: true,
+      // A document that was forgotten must be gone. It is never overwritten either: puts are conditional.
+      versioned: false,
+      serverAccessLogsBucket: this.logBucket,
+      serverAccessLogsPrefix: 'documents/',
       enforceSSL: stage.enforcesTls,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
@@ -113,6 +137,7 @@ export class DocumentBucket extends Construct {
       actions: ['s3:PutObject'],
       resources: [this.bucket.arnForObjects(`${incoming}*`)],
     })
+    this.key.grantEncrypt(identity)
     identity.callS3()
     return { DOCUMENT_BUCKET: this.bucket.bucketName }
   }
@@ -129,6 +154,7 @@ export class DocumentBucket extends Construct {
       actions: ['s3:ListBucket'],
       resources: [this.bucket.bucketArn],
     })
+    this.key.grantDecrypt(identity)
     return { DOCUMENT_BUCKET: this.bucket.bucketName }
   }
 

@@ -22,6 +22,8 @@ export interface Permission {
   readonly sid: string
   readonly actions: readonly string[]
   readonly resources: readonly string[]
+  /** In the form of IAM: operator, key, value. */
+  readonly conditions?: Readonly<Record<string, unknown>>
 }
 
 /** What Lambda does in a function's name to put it into a network. IAM knows no narrower resource for most of them. */
@@ -78,6 +80,7 @@ export class FunctionIdentity extends Construct {
         effect: Effect.ALLOW,
         actions: [...permission.actions],
         resources: [...permission.resources],
+        ...(permission.conditions === undefined ? {} : { conditions: permission.conditions }),
       }),
     )
   }

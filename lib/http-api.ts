@@ -1,17 +1,22 @@
-// The REST API: routes to functions, and what API Gateway answers by itself, in the form that the functions answer in.
+// The REST API: which route asks which function, who is let in, and how often.
 import { Duration } from 'aws-cdk-lib'
 import {
   AuthorizationType,
+  type CfnRestApi,
+  EndpointAccessMode,
   EndpointType,
   LambdaIntegration,
-  ResponseType,
   RestApi,
+  SecurityPolicy,
   TokenAuthorizer,
 } from 'aws-cdk-lib/aws-apigateway'
 import { Construct } from 'constructs'
-import { unauthorized } from '../shared/access.ts'
+import { AccessLog } from './access-log.ts'
+import { CustomDomain } from './custom-domain.ts'
+import { addGatewayResponses } from './gateway-responses.ts'
 import type { ServiceFunction } from './service-function.ts'
 import type { GatewayLimit, Stage } from './stage.ts'
+import { WebFirewall } from './web-firewall.ts'
 
 export interface HttpApiProps {
   readonly stage: Stage
@@ -22,87 +27,6 @@ export interface HttpApiProps {
   readonly docs: ServiceFunction<Record<string, string>>
 }
 
-/** An answer of API Gateway itself; a 5xx never says why. */
-interface GatewayProblem {
-  readonly type: ResponseType
-  readonly status: number
-  readonly title: string
-  readonly code: string
-  readonly detail: string
-  readonly retryAfterSeconds?: number
-  /** Whether the header that asks for a token goes along (RFC 6750, 3). */
-  readonly asksForToken?: boolean
-}
-
-const unavailable = {
-  status: 503,
-  title: 'Service Unavailable',
-  code: 'unavailable',
-  detail: 'The service is not available at the moment. Send the same request again.',
-  retryAfterSeconds: 5,
-}
-
-const internal = {
-  status: 500,
-  title: 'Internal Server Error',
-  code: 'internal',
-  detail: 'The request failed on our side. Quote the request_id when you report it.',
-}
-
-const notFound = {
-  status: 404,
-  title: 'Not Found',
-  code: 'route_not_found',
-  detail: 'expected one of the routes of this API; got another path or method',
-}
-
-const nobody = { status: 401, title: 'Unauthorized', ...unauthorized, asksForToken: true }
-
-const gatewayProblems: readonly GatewayProblem[] = [
-  // An unknown path or method: API Gateway calls it a missing token and would answer 403.
-  { type: ResponseType.MISSING_AUTHENTICATION_TOKEN, ...notFound },
-  { type: ResponseType.RESOURCE_NOT_FOUND, ...notFound },
-  { type: ResponseType.UNAUTHORIZED, ...nobody },
-  // A header Authorization that is meant for AWS is no token either.
-  { type: ResponseType.INVALID_SIGNATURE, ...nobody },
-  { type: ResponseType.EXPIRED_TOKEN, ...nobody },
-  {
-    type: ResponseType.ACCESS_DENIED,
-    status: 403,
-    title: 'Forbidden',
-    code: 'forbidden',
-    detail: 'expected a token that is good for this stage; got another',
-  },
-  // The issuer's keys could not be had, or the authorizer itself failed: nobody is let in meanwhile.
-  { type: ResponseType.AUTHORIZER_FAILURE, ...unavailable },
-  { type: ResponseType.AUTHORIZER_CONFIGURATION_ERROR, ...internal },
-  {
-    type: ResponseType.REQUEST_TOO_LARGE,
-    status: 413,
-    title: 'Content Too Large',
-    code: 'too_large',
-    detail: 'expected a request body that the platform accepts: less than 6 MB; got a larger one',
-  },
-  {
-    type: ResponseType.THROTTLED,
-    status: 429,
-    title: 'Too Many Requests',
-    code: 'too_many_requests',
-    detail: 'too many requests at once; send the same request again after a pause',
-    retryAfterSeconds: 1,
-  },
-  { type: ResponseType.INTEGRATION_TIMEOUT, ...unavailable },
-  { type: ResponseType.INTEGRATION_FAILURE, ...unavailable },
-  {
-    type: ResponseType.DEFAULT_4XX,
-    status: 400,
-    title: 'Bad Request',
-    code: 'bad_request',
-    detail: 'expected a well-formed HTTP request to one of the routes of this API',
-  },
-  { type: ResponseType.DEFAULT_5XX, ...internal },
-]
-
 const toThrottling = (limit: GatewayLimit) => ({
   throttlingRateLimit: limit.requestsPerSecond,
   throttlingBurstLimit: limit.burst,
@@ -111,17 +35,29 @@ const toThrottling = (limit: GatewayLimit) => ({
 /** The API and its routes. */
 export class HttpApi extends Construct {
   readonly api: RestApi
+  readonly accessLog: AccessLog
+  /** Undefined where the stage has none. */
+  readonly firewall: WebFirewall | undefined
+  /** Undefined where the stage has none: the API is found by the address that AWS gives it. */
+  readonly domain: CustomDomain | undefined
 
   constructor(scope: Construct, id: string, props: HttpApiProps) {
     super(scope, id)
     const { stage } = props
 
+    this.accessLog = new AccessLog(this, 'AccessLog', { stage })
     this.api = new RestApi(this, 'Api', {
       restApiName: `verified-wallets-${stage.name}`,
       description: 'Documents in, wallets out',
       endpointTypes: [EndpointType.REGIONAL],
+      // Where clients show certificates, there is no way around the domain that asks for them.
+      disableExecuteApiEndpoint: stage.domain?.clientAuthorities !== undefined,
       deployOptions: {
         stageName: stage.name,
+        accessLogDestination: this.accessLog.destination,
+        accessLogFormat: this.accessLog.format,
+        // Neither execution logs nor traces of the gateway: both hold paths, and so user ids.
+        tracingEnabled: false,
         ...toThrottling(stage.gatewayLimits.others),
         methodOptions: {
           '/verify/POST': toThrottling(stage.gatewayLimits.post),
@@ -131,29 +67,10 @@ export class HttpApi extends Construct {
       cloudWatchRole: false,
     })
 
-    for (const problem of gatewayProblems) {
-      this.api.addGatewayResponse(problem.type.responseType, {
-        type: problem.type,
-        statusCode: String(problem.status),
-        responseHeaders: {
-          'Content-Type': "'application/problem+json'",
-          'X-Request-ID': 'context.requestId',
-          ...(problem.retryAfterSeconds === undefined ? {} : { 'Retry-After': `'${problem.retryAfterSeconds}'` }),
-          ...(problem.asksForToken ? { 'WWW-Authenticate': "'Bearer'" } : {}),
-        },
-        // The template is chosen by the request's Accept header, and this one when none fits.
-        templates: {
-          'application/json': JSON.stringify({
-            type: `urn:verified-wallets:problem:${problem.code}`,
-            title: problem.title,
-            status: problem.status,
-            detail: problem.detail,
-            code: problem.code,
-            request_id: '$context.requestId',
-          }),
-        },
-      })
-    }
+    // The stage's first deployment would be refused without the role that it logs with.
+    this.api.deploymentStage.node.addDependency(this.accessLog.account)
+    if (stage.enforcesTls) this.refuseOldTls()
+    addGatewayResponses(this.api)
 
     const authorizer = new TokenAuthorizer(this, 'Authorizer', {
       handler: props.authorize.function,
@@ -181,5 +98,19 @@ export class HttpApi extends Construct {
     health.addResource('checks').addMethod('GET', read, guarded)
     this.api.root.addResource('openapi.json').addMethod('GET', docs, open)
     this.api.root.addResource('api').addResource('docs').addMethod('GET', docs, open)
+
+    this.firewall =
+      stage.firewall &&
+      new WebFirewall(this, 'Firewall', {
+        ...{ stage, settings: stage.firewall, api: this.api.deploymentStage },
+      })
+    this.domain = stage.domain && new CustomDomain(this, 'Domain', { settings: stage.domain, api: this.api })
+  }
+
+  /** TLS 1.2 with forward secrecy and 1.3, and no other host's name in the handshake: CDK's API has no property for it. */
+  private refuseOldTls(): void {
+    const resource = this.api.node.defaultChild as CfnRestApi
+    resource.securityPolicy = SecurityPolicy.TLS13_1_2_PFS_PQ_2025_09
+    resource.endpointAccessMode = EndpointAccessMode.STRICT
   }
 }

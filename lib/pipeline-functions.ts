@@ -25,6 +25,7 @@ export function addAnnounce(scope: Stack, around: Surroundings): AnyFunction {
       ...around.events.grantPublishUserVerified(identity),
       ...around.events.grantPublishWalletCreated(identity),
       ...vault.grantDescribe(identity),
+      STAGE: around.stage.name,
     },
     memorySize: 256,
     // Below the schedule's minute, so that sweeps do not pile up behind a Kafka that is away.
@@ -48,7 +49,7 @@ export function addInspect(scope: Stack, around: Surroundings): AnyFunction {
     name: 'inspect',
     identity,
     description: 'Opens a document of a stranger: no database, no Kafka',
-    environment: around.data.documents.grantGet(identity),
+    environment: { ...around.data.documents.grantGet(identity), STAGE: around.stage.name },
     // One full core: decoding is all computation. It also holds the pixels of a large photograph.
     memorySize: 1769,
     // A document that fits takes a second or two; what takes longer is made to.
@@ -69,6 +70,7 @@ export function addVerification(scope: Stack, around: Surroundings, inspect: Any
     environment: {
       ...database.grantConnect(identity, 'verification'),
       ...around.events.grantPublishUserVerified(identity),
+      STAGE: stage.name,
       INSPECT_FUNCTION: inspect.grantInvoke(identity),
     },
     memorySize: 256,
@@ -85,13 +87,13 @@ export function addVerification(scope: Stack, around: Surroundings, inspect: Any
   return verification
 }
 
-/** `wallet`, called for records of Kafka: by Lambda's mapping, or by the local trigger where Kafka is somebody else's. */
+/** `wallet`, called for records of Kafka. */
 export function addWallet(scope: Stack, around: Surroundings, announce: AnyFunction): AnyFunction {
   const { stage } = around
-  const { database, kafka: cluster, vault, vpc } = around.data
+  const { database, vault, vpc } = around.data
   const identity = new FunctionIdentity(scope, 'WalletIdentity', { role: vault.walletRole, vpc })
   around.events.grantConsumeUserVerified(identity)
-  const wallet = new ServiceFunction<WalletEnvironment>(scope, 'Wallet', {
+  return new ServiceFunction<WalletEnvironment>(scope, 'Wallet', {
     ...around,
     name: 'wallet',
     identity,
@@ -109,9 +111,12 @@ export function addWallet(scope: Stack, around: Surroundings, announce: AnyFunct
     memorySize: 1769,
     timeout: Duration.minutes(1),
   })
-  if (stage.kafka.kind === 'msk' && cluster) {
-    const { kafka, walletTrigger } = stage
-    new WalletMapping(scope, 'WalletMapping', { walletTrigger, kafka, cluster, wallet })
-  }
-  return wallet
+}
+
+/** What calls `wallet`; undefined: the local trigger, since Kafka is somebody else's. */
+export function addWalletMapping(scope: Stack, around: Surroundings, wallet: AnyFunction): WalletMapping | undefined {
+  const { kafka, walletTrigger } = around.stage
+  const { kafka: cluster } = around.data
+  if (kafka.kind !== 'msk' || cluster === undefined) return undefined
+  return new WalletMapping(scope, 'WalletMapping', { walletTrigger, kafka, cluster, wallet })
 }

@@ -1,8 +1,17 @@
 // A Lambda function of this service: runtime, log group, identity, and an environment checked against its schema.
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib'
 import { SubnetType } from 'aws-cdk-lib/aws-ec2'
-import { Architecture, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda'
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
+import {
+  ApplicationLogLevel,
+  Architecture,
+  type CfnFunction,
+  Code,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+} from 'aws-cdk-lib/aws-lambda'
+import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import type { Bundles, FunctionName } from './bundle.ts'
 import type { DataStack } from './data-stack.ts'
@@ -45,15 +54,20 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
     const { stage, identity } = props
     this.timeout = props.timeout
 
-    // A month: long enough to look into a complaint, short enough for lines that name users.
     const logGroup = new LogGroup(this, 'Logs', {
-      retention: RetentionDays.ONE_MONTH,
+      retention: stage.logRetentionDays,
       removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     })
     identity.allow({
       sid: 'WriteOwnLogs',
       actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
       resources: [logGroup.logGroupArn],
+    })
+    // X-Ray has no resources of its own to name.
+    identity.allow({
+      sid: 'WriteTraces',
+      actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
+      resources: ['*'],
     })
 
     const reserved = stage.reservedConcurrency?.[props.name]
@@ -65,7 +79,12 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
       handler: 'main.handler',
       role: identity.role,
       logGroup,
-      environment: props.environment,
+      loggingFormat: LoggingFormat.JSON,
+      // A line without a level counts as INFO, and lines of metrics have none: above that, all metrics would be gone.
+      applicationLogLevelV2: ApplicationLogLevel.INFO,
+      // With the report of each invocation: duration, memory, cold start.
+      systemLogLevelV2: SystemLogLevel.INFO,
+      environment: { ...props.environment, NODE_OPTIONS: stage.nodeOptions },
       memorySize: props.memorySize,
       timeout: props.timeout,
       ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
@@ -78,6 +97,9 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
         : {}),
     })
     this.function.node.addDependency(identity.prerequisites)
+    // Not by CDK's property, which writes a policy of its own beside the identity's.
+    const resource = this.function.node.defaultChild as CfnFunction
+    resource.tracingConfig = { mode: 'Active' }
   }
 
   /** Lets another function invoke this one. Returns its name. */

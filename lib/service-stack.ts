@@ -1,7 +1,6 @@
 // What may be replaced: the functions, what calls them, and what each may do. State lives in the data stack.
 import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
-import { Alarms } from './alarms.ts'
 import { addAuthorize, addDocs, addIntake, addRead } from './api-functions.ts'
 import type { Bundles } from './bundle.ts'
 import type { DataStack } from './data-stack.ts'
@@ -9,11 +8,13 @@ import { DeployCalls } from './deploy-calls.ts'
 import { addMigrate, addProvision, migrateBefore } from './deploy-functions.ts'
 import { EventStream } from './event-stream.ts'
 import { HttpApi } from './http-api.ts'
+import { Observability } from './observability.ts'
 import { addOperate } from './operate-function.ts'
 import { requirePartialResponses } from './partial-responses.ts'
-import { addAnnounce, addInspect, addVerification, addWallet } from './pipeline-functions.ts'
+import { addAnnounce, addInspect, addVerification, addWallet, addWalletMapping } from './pipeline-functions.ts'
 import type { Surroundings } from './service-function.ts'
 import type { Stage } from './stage.ts'
+import { letAccountTakeOnRoles } from './tried-roles.ts'
 
 export interface ServiceStackProps {
   readonly stage: Stage
@@ -42,6 +43,7 @@ export class ServiceStack extends Stack {
     const inspect = addInspect(this, around)
     const verification = addVerification(this, around, inspect)
     const wallet = addWallet(this, around, announce)
+    const mapping = addWalletMapping(this, around, wallet)
     const read = addRead(this, around)
     const docs = addDocs(this, around)
     const authorize = addAuthorize(this, around)
@@ -50,8 +52,6 @@ export class ServiceStack extends Stack {
     migrateBefore(this, migrate, [intake, verification, wallet, announce, read, operate])
 
     const http = new HttpApi(this, 'Http', { stage, authorize, intake, read, docs })
-    const alarms = new Alarms(this, 'Alarms', { stage })
-
     const functions = {
       intake,
       inspect,
@@ -65,16 +65,20 @@ export class ServiceStack extends Stack {
       migrate,
       provision,
     }
+    const { topic } = new Observability(this, 'Observability', { stage, data, functions, mapping, api: http.api })
+
     const outputs: Record<string, string> = {
-      AlarmTopicArn: alarms.topic.topicArn,
+      AlarmTopicArn: topic.topicArn,
       ApiId: http.api.restApiId,
       ApiStage: http.api.deploymentStage.stageName,
       ApiUrl: http.api.url,
+      ...(http.domain ? { ApiDomainTarget: http.domain.target } : {}),
     }
     for (const [name, deployed] of Object.entries(functions)) {
       if (deployed === undefined) continue
       outputs[`${name.charAt(0).toUpperCase()}${name.slice(1)}FunctionName`] = deployed.function.functionName
     }
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value })
+    if (stage.accountTakesOnRoles) letAccountTakeOnRoles(this)
   }
 }

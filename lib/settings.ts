@@ -1,6 +1,7 @@
 // What a deployer may set in the environment: everything of `local`, and where a deployed stage goes. What else a deployed
 // stage is stands in the stage table alone: a variable left over in a shell must not change it.
 import { z } from 'zod'
+import type { TokenSettings } from '../functions/authorize/environment.ts'
 import type { PostLimit } from '../functions/intake/rate-limit.ts'
 
 /** A number of seconds from 0 to 900, the longest delivery delay that SQS knows (SendMessage, DelaySeconds). */
@@ -36,6 +37,16 @@ const positiveNumber = (maximum: number) =>
     return z.NEVER
   })
 
+/** Looked at more closely by the function that uses them. */
+function readKeys(text: string, context: z.RefinementCtx): NonNullable<TokenSettings['keys']> {
+  try {
+    return JSON.parse(text)
+  } catch {
+    context.addIssue({ code: 'custom', message: "expected JSON: the issuer's public keys" })
+    return z.NEVER
+  }
+}
+
 const settingsSchema = z.object({
   MAX_DOCUMENT_SIZE_MB: positiveInteger(1024).prefault('10'),
   VERIFICATION_DELAY_SECONDS: delaySeconds.prefault('3'),
@@ -62,6 +73,7 @@ const settingsSchema = z.object({
     .string()
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'expected an AWS region')
     .prefault('us-east-1'),
+  TOKEN_KEYS: z.string().transform(readKeys).optional(),
 })
 
 /** What a deployer may set in the environment; defaults filled in. */
@@ -76,6 +88,8 @@ export type Settings = {
   readonly postLimit: PostLimit
   /** Where the issuer of the local stack's tokens answers: `npm start` sets it. */
   readonly tokenIssuer: string
+  /** That issuer's public keys, where the functions run in containers and cannot ask it for them. */
+  readonly tokenKeys: TokenSettings['keys']
   /**
    * Where a deployed stage goes. The CDK CLI sets both by the credentials that it finds; without any, the account of
    * AWS's documentation, so that templates can be written offline: the CLI deploys into no account but its own.
@@ -115,6 +129,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     databaseUrl: data.DATABASE_URL,
     postLimit: { capacity: data.POST_LIMIT_CAPACITY, refillPerSecond: data.POST_LIMIT_REFILL_PER_SECOND },
     tokenIssuer: data.TOKEN_ISSUER,
+    tokenKeys: data.TOKEN_KEYS,
     account: data.CDK_DEFAULT_ACCOUNT,
     region: data.CDK_DEFAULT_REGION,
   }

@@ -50,6 +50,12 @@ export const deployed = {
   acceptsPublicMnemonics: false,
   enforcesTls: true,
   requiresEncryptionContext: true,
+  accountTakesOnRoles: false,
+  meetsAwsSolutions: true,
+  operatingSystem: 'linux',
+  nodeOptions: '--enable-source-maps',
+  // A domain name and its certificate are the deployer's.
+  domain: undefined,
   emulated: false,
   importNeedsMfa: true,
 } as const satisfies Partial<Stage>

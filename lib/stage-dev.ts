@@ -36,9 +36,10 @@ export function devStage({ account, region }: Settings): Stage {
     topics: makeTopics(partitions),
     walletTrigger: deployedWalletTrigger(partitions),
     postLimit: { capacity: 20, refillPerSecond: 1 },
+    // A new account runs 10 invocations at once, and an upload takes one for about 0.3 s: half of them for POST.
     gatewayLimits: {
-      post: { requestsPerSecond: 50, burst: 100 },
-      others: { requestsPerSecond: 100, burst: 200 },
+      post: { requestsPerSecond: 15, burst: 30 },
+      others: { requestsPerSecond: 50, burst: 100 },
     },
     verificationMaximumConcurrency: 2,
     // Deploys into a new account. Postgres refuses the connections that it has no room for, and callers get 503.
@@ -46,5 +47,10 @@ export function devStage({ account, region }: Settings): Stage {
     // Its coins are worth nothing.
     bitcoinNetwork: 'testnet',
     keepsData: false,
+    logRetentionDays: 30,
+    // A twentieth of what the gateway lets through in that time.
+    firewall: { requestsPerAddress: 1000 },
+    // Half as much again as it costs at idle.
+    oversight: { monthlyBudget: 450, trailDays: 90 },
   }
 }

@@ -30,7 +30,10 @@ export function localStage(settings: Settings): Stage {
       post: { requestsPerSecond: 10_000, burst: 5000 },
       others: { requestsPerSecond: 10_000, burst: 5000 },
     },
-    tokens: { issuer: settings.tokenIssuer, algorithm: 'ES256', audiences: [localAudience] },
+    tokens: {
+      ...{ issuer: settings.tokenIssuer, algorithm: 'ES256', audiences: [localAudience] },
+      keys: settings.tokenKeys,
+    },
     maxDocumentSizeMb: settings.maxDocumentSizeMb,
     verificationDelaySeconds: settings.verificationDelaySeconds,
     verificationBatchSize: 5,
@@ -44,6 +47,16 @@ export function localStage(settings: Settings): Stage {
     enforcesTls: false,
     requiresEncryptionContext: false,
     keepsData: false,
+    accountTakesOnRoles: true,
+    meetsAwsSolutions: false,
+    operatingSystem: process.platform,
+    // What the emulator puts around a function calls url.parse, and each cold start would say so.
+    nodeOptions: '--enable-source-maps --disable-warning=DEP0169',
+    logRetentionDays: 30,
+    // The emulator knows no firewall before an API.
+    firewall: undefined,
+    domain: undefined,
+    oversight: undefined,
     emulated: true,
     importNeedsMfa: false,
   }

@@ -36,6 +36,8 @@ export function prodStage({ account, region }: Settings): Stage {
     topics: makeTopics(partitions),
     walletTrigger: deployedWalletTrigger(partitions),
     postLimit: { capacity: 20, refillPerSecond: 1 },
+    // POST: 30 uploads at once at about 0.3 s each, a tenth of the 1000 invocations that an account has, so that the
+    // pipeline behind has the rest; 8.6 million a day. The others are reads, mostly of polling clients.
     gatewayLimits: {
       post: { requestsPerSecond: 100, burst: 200 },
       others: { requestsPerSecond: 500, burst: 1000 },
@@ -45,5 +47,12 @@ export function prodStage({ account, region }: Settings): Stage {
     reservedConcurrency: { intake: 60, read: 100, verification: 10, inspect: 50, wallet: partitions, announce: 5 },
     bitcoinNetwork: 'mainnet',
     keepsData: true,
+    // As long as a complaint about a document takes, and an intrusion to be found out.
+    logRetentionDays: 90,
+    // A quarter of what the gateway lets through in that time: a big client's server may be one address, and one flooder
+    // must not use up what is everybody's.
+    firewall: { requestsPerAddress: 45_000 },
+    // Who did what to the key must be known for longer than anybody takes to ask.
+    oversight: { monthlyBudget: 2000, trailDays: 2 * 365 },
   }
 }

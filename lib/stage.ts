@@ -8,6 +8,24 @@ import type { FunctionName } from './bundle.ts'
 /** API Gateway's own token bucket, of each method. */
 export type GatewayLimit = { readonly requestsPerSecond: number; readonly burst: number }
 
+/** The firewall before the API. */
+export type FirewallSettings = {
+  /** Requests of one address in five minutes, above which it is refused: WAF takes 10 to 2,000,000,000. */
+  readonly requestsPerAddress: number
+}
+
+/** A domain name of our own for the API. */
+export type DomainSettings = {
+  readonly name: string
+  /** In ACM, in the region of the stage. */
+  readonly certificateArn: string
+  /**
+   * A PEM file of this repository with the authorities whose clients are let in by mutual TLS; the API's own address is
+   * closed then. Undefined: clients show no certificate.
+   */
+  readonly clientAuthorities?: string
+}
+
 /** One Kafka topic, as it is created on MSK and locally. */
 export type Topic = {
   readonly name: string
@@ -88,6 +106,9 @@ export type Network = {
 /** Tokens of a Cognito user pool that is deployed with the data: for users of one application, and for services. */
 export type UserPoolTokens = { readonly kind: 'user-pool'; readonly callbackUrls: readonly string[] }
 
+/** What may be spent before somebody is told: US dollars a month, of the whole account. */
+export type Oversight = { readonly monthlyBudget: number; readonly trailDays: number }
+
 /** One row of the stage table. */
 export type Stage = {
   readonly name: 'local' | 'dev' | 'prod'
@@ -137,6 +158,27 @@ export type Stage = {
   readonly requiresEncryptionContext: boolean
   /** Whether stateful resources are kept when a stack is deleted. */
   readonly keepsData: boolean
+  /**
+   * Whether users of the account may take on the functions' roles, where their own policies let them: so that a test can
+   * try what each role may do. Elsewhere only the service that a role is for may.
+   */
+  readonly accountTakesOnRoles: boolean
+  /** Whether the templates are held against cdk-nag's rules of AWS: not where an emulator keeps them from being met. */
+  readonly meetsAwsSolutions: boolean
+  /** The system that functions run on: Lambda's, or this machine's, where the emulator runs them as its own processes. */
+  readonly operatingSystem: NodeJS.Platform
+  /** Options of the Node that functions run with: stacks of errors name our sources, by the maps beside the bundle. */
+  readonly nodeOptions: string
+  /** How long lines of functions and of the API are kept: long enough to look into a complaint, and no longer. */
+  readonly logRetentionDays: 30 | 90
+  /** Undefined: nothing stands before the API. */
+  readonly firewall: FirewallSettings | undefined
+  readonly domain: DomainSettings | undefined
+  /**
+   * What watches the stage beside its own metrics: a trail with rules on the vault's key, alarms by metric math, composite
+   * alarms, a budget. Undefined: none of it, since the emulator has none of it.
+   */
+  readonly oversight: Oversight | undefined
   /** Whether it lives in the emulator of `npm start`, which alone deploys it; operators reach it by its state folder. */
   readonly emulated: boolean
   /** Whether whoever imports the root must have signed in with a second factor. The emulator knows none. */

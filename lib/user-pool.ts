@@ -42,9 +42,11 @@ export class UserPool extends Construct {
       signInAliases: { email: true },
       // Else Cognito would take another's address for the owner's.
       autoVerify: { email: true },
-      mfa: Mfa.OPTIONAL,
+      mfa: Mfa.REQUIRED,
       mfaSecondFactor: { otp: true, sms: false },
-      passwordPolicy: { minLength: 12 },
+      passwordPolicy: {
+        ...{ minLength: 12, requireDigits: true, requireLowercase: true, requireSymbols: true, requireUppercase: true },
+      },
       accountRecovery: AccountRecovery.EMAIL_ONLY,
       deletionProtection: stage.keepsData,
       removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,

@@ -1,16 +1,9 @@
 // Who may do what with the key of the vault: one role opens, those that fill it wrap, the account administers.
 import { ArnFormat, Stack } from 'aws-cdk-lib'
-import {
-  AccountRootPrincipal,
-  AnyPrincipal,
-  ArnPrincipal,
-  Effect,
-  type IRole,
-  PolicyDocument,
-  PolicyStatement,
-} from 'aws-cdk-lib/aws-iam'
+import { AnyPrincipal, ArnPrincipal, Effect, type IRole, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
 import { toEncryptionContext } from '../shared/vault.ts'
+import { administerButNotUse } from './key-administration.ts'
 import type { Stage } from './stage.ts'
 
 export interface VaultKeyPolicyProps {
@@ -27,34 +20,7 @@ export function makeVaultKeyPolicy(scope: Construct, props: VaultKeyPolicyProps)
   const conditions = stage.requiresEncryptionContext ? { conditions: requireContext(stage) } : {}
   return new PolicyDocument({
     statements: [
-      new PolicyStatement({
-        sid: 'AdministerButNotUse',
-        effect: Effect.ALLOW,
-        principals: [new AccountRootPrincipal()],
-        // Administrators by name of action. With kms:PutKeyPolicy the account is never locked out of its own key, and
-        // can lift what is denied below: that leaves a trace, and needs a person. No CreateGrant: a grant is a use.
-        actions: [
-          'kms:CancelKeyDeletion',
-          'kms:DescribeKey',
-          'kms:DisableKey',
-          'kms:DisableKeyRotation',
-          'kms:EnableKey',
-          'kms:EnableKeyRotation',
-          'kms:GetKeyPolicy',
-          'kms:GetKeyRotationStatus',
-          'kms:ListGrants',
-          'kms:ListKeyPolicies',
-          'kms:ListKeyRotations',
-          'kms:ListResourceTags',
-          'kms:PutKeyPolicy',
-          'kms:RevokeGrant',
-          'kms:ScheduleKeyDeletion',
-          'kms:TagResource',
-          'kms:UntagResource',
-          'kms:UpdateKeyDescription',
-        ],
-        resources: ['*'],
-      }),
+      administerButNotUse(),
       new PolicyStatement({
         sid: 'OpenMnemonic',
         effect: Effect.ALLOW,

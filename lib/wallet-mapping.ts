@@ -1,7 +1,7 @@
 // What calls the wallet function for records of Kafka: Lambda's event source mapping, with the settings that the local
 // trigger has as well.
 import { Duration } from 'aws-cdk-lib'
-import { EventSourceMapping, StartingPosition } from 'aws-cdk-lib/aws-lambda'
+import { EventSourceMapping, MetricType, StartingPosition } from 'aws-cdk-lib/aws-lambda'
 import { KafkaDlq } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { Construct } from 'constructs'
 import type { MskCluster } from './msk-cluster.ts'
@@ -44,6 +44,8 @@ export class WalletMapping extends Construct {
       retryAttempts: walletTrigger.maximumRetryAttempts,
       maxRecordAge: Duration.seconds(walletTrigger.maximumRecordAgeSeconds),
       onFailure: new KafkaDlq(walletTrigger.onFailureTopic),
+      // Without these, alarms on lag, dead letters and errors would wait for metrics that nobody writes.
+      metricsConfig: { metrics: [MetricType.EVENT_COUNT, MetricType.ERROR_COUNT, MetricType.KAFKA_METRICS] },
     })
     // Lambda tries the role's permissions when the mapping is made.
     this.mapping.node.addDependency(wallet.function)

@@ -14,14 +14,15 @@ const modules = join(root, 'node_modules')
 const vitest = join(modules, 'vitest', 'vitest.mjs')
 // kafkajs asks for timers of negative length and means none.
 const nodeFlags = ['--disable-warning=TimeoutNegativeWarning']
-// Without `needsTools` a target needs Node alone: no Python, no Java, no Maven.
-const command = (name) => ({ program: [join(root, 'bin', `${name}.ts`)], folder: process.cwd(), needsTools: false })
+// `tools` are those that a target needs beside Node; all of them where it does not say.
+const command = (name) => ({ program: [join(root, 'bin', `${name}.ts`)], folder: process.cwd(), tools: [] })
 const targets = {
   start: { program: [...nodeFlags, join(root, 'local', 'supervisor.ts')], folder: process.cwd() },
   test: { program: [vitest, 'run'], folder: root },
   coverage: { program: [vitest, 'run', '--coverage'], folder: root },
+  synth: { program: [join(root, 'local', 'synth.ts')], folder: root, tools: ['python'] },
   derive: command('derive'),
-  token: { program: [join(root, 'local', 'token.ts')], folder: process.cwd(), needsTools: false },
+  token: { program: [join(root, 'local', 'token.ts')], folder: process.cwd(), tools: [] },
   validate: command('validate'),
   deploy: command('deploy'),
   diff: command('diff'),
@@ -42,8 +43,10 @@ async function main([name, ...rest]) {
     fail(`usage: node local/bootstrap.mjs ${names} [arguments]; got "${name ?? ''}"`)
   }
   if (name === 'start') forgetReadiness(rest)
-  const needsTools = targets[name]?.needsTools ?? true
-  const missing = needsTools ? [...findMissingNode(), ...findMissingTools()] : findMissingNode()
+  // In containers are the programs that the tools are for.
+  const inContainers = name === 'start' && rest.includes('--docker')
+  const tools = inContainers ? [] : (targets[name]?.tools ?? ['python', 'java', 'maven'])
+  const missing = [...findMissingNode(), ...findMissingTools(tools)]
   if (missing.length > 0) fail(`Missing on this machine:\n\n${missing.join('\n\n')}\n`)
   await installNodeModules()
   const node = findPinnedNode()
@@ -80,35 +83,34 @@ function findMissingNode() {
 }
 
 /** One text for each tool that is missing or too old: what it is for, what is there, how to get it. */
-function findMissingTools() {
-  const missing = []
-  const need = (...what) => missing.push(describeMissing(...what))
+function findMissingTools(tools) {
+  const find = { python: findMissingPython, java: findMissingJava, maven: findMissingMaven }
+  return tools.flatMap((tool) => find[tool]())
+}
 
+function findMissingPython() {
   const python = read('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'])
+  const [debian, macos] = ['sudo apt install python3 python3-venv', 'brew install python']
   if (python === undefined || !isAtLeast(python, 3, 10)) {
-    const debian = 'sudo apt install python3 python3-venv'
-    need('Python 3.10 or newer, for the AWS emulator', python ?? 'none', debian, 'brew install python')
-  } else if (read('python3', ['-c', 'import venv, ensurepip; print("usable")']) === undefined) {
-    const debian = 'sudo apt install python3-venv'
-    need(
-      "Python's venv and ensurepip, for the AWS emulator",
-      `Python ${python} without them`,
-      debian,
-      'brew install python',
-    )
+    return [describeMissing('Python 3.10 or newer, for the AWS emulator and cfn-lint', python ?? 'none', debian, macos)]
   }
+  if (read('python3', ['-c', 'import venv, ensurepip; print("usable")']) !== undefined) return []
+  const what = "Python's venv and ensurepip, for the AWS emulator and cfn-lint"
+  return [describeMissing(what, `Python ${python} without them`, 'sudo apt install python3-venv', macos)]
+}
 
-  const javaProgram = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java'
-  const java = /version "(\d+)/.exec(read(javaProgram, ['-version']) ?? '')?.[1]
-  if (java === undefined || Number(java) < 17) {
-    const found = java === undefined ? 'none' : `Java ${java}${process.env.JAVA_HOME ? ' at JAVA_HOME' : ''}`
-    need('Java 17 or newer, for Kafka', found, 'sudo apt install openjdk-17-jre-headless', 'brew install openjdk@17')
-  }
+function findMissingJava() {
+  const program = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java'
+  const java = /version "(\d+)/.exec(read(program, ['-version']) ?? '')?.[1]
+  if (java !== undefined && Number(java) >= 17) return []
+  const found = java === undefined ? 'none' : `Java ${java}${process.env.JAVA_HOME ? ' at JAVA_HOME' : ''}`
+  const debian = 'sudo apt install openjdk-17-jre-headless'
+  return [describeMissing('Java 17 or newer, for Kafka', found, debian, 'brew install openjdk@17')]
+}
 
-  if (!isOnPath('mvn')) {
-    need('Maven, which fetches Kafka', 'none', 'sudo apt install maven', 'brew install maven')
-  }
-  return missing
+function findMissingMaven() {
+  if (isOnPath('mvn')) return []
+  return [describeMissing('Maven, which fetches Kafka', 'none', 'sudo apt install maven', 'brew install maven')]
 }
 
 /** What a program prints, on either stream; undefined when it is not there or fails. */

@@ -10,9 +10,9 @@ import type { Settings } from '../lib/settings.ts'
 import { readSecret } from '../shared/secrets.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { runChild } from './child-process.ts'
-import type { RunningEmulator } from './emulator.ts'
 import { account, credentials, type EmulatorClients, region, runFunction } from './emulator-clients.ts'
 import { LocalError } from './local-error.ts'
+import type { Target } from './servers.ts'
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url))
 const programsOfModules = join(projectFolder, 'node_modules', '.bin')
@@ -51,9 +51,14 @@ export type DeployOptions = {
  * Bundles the functions and writes the cloud assembly, without the CDK CLI.
  *
  * @param settings the stage's settings; of the database's address without the credentials, which have no place in it
+ * @param context what differs from the context of cdk.json
  * @returns the folder of the assembly
  */
-export async function synthesise(options: DeployOptions, settings: Settings): Promise<string> {
+export async function synthesise(
+  options: DeployOptions,
+  settings: Settings,
+  context: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const folder = join(options.stateFolder, 'cdk.out')
   await rm(folder, { recursive: true, force: true })
   const database = new URL(settings.databaseUrl)
@@ -75,6 +80,8 @@ export async function synthesise(options: DeployOptions, settings: Settings): Pr
       POST_LIMIT_REFILL_PER_SECOND: String(settings.postLimit.refillPerSecond),
       DATABASE_URL: database.href,
       TOKEN_ISSUER: settings.tokenIssuer,
+      TOKEN_KEYS: settings.tokenKeys && JSON.stringify(settings.tokenKeys),
+      CDK_CONTEXT_JSON: JSON.stringify(context),
     },
     signal: options.signal,
   })
@@ -84,7 +91,7 @@ export async function synthesise(options: DeployOptions, settings: Settings): Pr
 /** Makes the account ready for the CDK CLI: once for a state. */
 export async function bootstrapAccount(
   options: DeployOptions,
-  emulator: RunningEmulator,
+  emulator: Target,
   clients: EmulatorClients,
 ): Promise<void> {
   if ((await readDeployment(emulator)) !== undefined) return
@@ -102,7 +109,7 @@ export async function bootstrapAccount(
  */
 export async function deploy(
   options: DeployOptions,
-  emulator: RunningEmulator,
+  emulator: Target,
   clients: EmulatorClients,
   assembly: string,
   databaseUrl: string,
@@ -122,9 +129,12 @@ export async function deploy(
   const service = await deployStack(options, emulator, assembly, serviceStack)
   const stacks = { [dataStack]: data, [serviceStack]: service }
   const deployment: z.infer<typeof deploymentSchema> = { digest, stacks }
+  const outputs = readOutputs(stacks)
+  // The deploy has run them, but in LocalStack, whose free releases pass over custom resources.
+  await runFunction(clients.lambda, outputs.MigrateFunctionName)
   await writeFile(join(emulator.workingFolder, 'deployment.json'), JSON.stringify(deployment))
   await writeOutputs(options.stateFolder, stacks)
-  return { outputs: readOutputs(stacks), changed: true }
+  return { outputs, changed: true }
 }
 
 function readOutputs(stacks: z.infer<typeof stackOutputsSchema>): Outputs {
@@ -141,9 +151,10 @@ function writeOutputs(stateFolder: string, stacks: z.infer<typeof stackOutputsSc
   return writeFileAtomically(join(stateFolder, 'outputs.json'), `${JSON.stringify(stacks, null, 2)}\n`)
 }
 
-async function deployStack(
+/** Deploys one stack of an assembly. Resolves to its outputs. */
+export async function deployStack(
   options: DeployOptions,
-  emulator: RunningEmulator,
+  emulator: Target,
   assembly: string,
   stack: string,
 ): Promise<Record<string, string>> {
@@ -160,7 +171,7 @@ async function deployStack(
 
 async function runCdk(
   options: DeployOptions,
-  emulator: RunningEmulator,
+  emulator: Target,
   name: string,
   cdkArguments: readonly string[],
   onLine?: (line: string) => void,
@@ -217,7 +228,7 @@ async function putAdministrator(clients: EmulatorClients, secretArn: string, dat
 }
 
 /** What was deployed last: kept with the emulator's own state, so that the two are never of different times. */
-async function readDeployment(emulator: RunningEmulator) {
+async function readDeployment(emulator: Target) {
   const text = await readFile(join(emulator.workingFolder, 'deployment.json'), 'utf8').catch(() => undefined)
   return text === undefined ? undefined : deploymentSchema.parse(JSON.parse(text))
 }

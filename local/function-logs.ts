@@ -14,6 +14,8 @@ export type FollowOptions = {
   readonly logs: CloudWatchLogsClient
   /** Component name, as shown, to the name of the function. */
   readonly functions: Readonly<Record<string, string>>
+  /** Whether the emulator writes where a function's configuration says, and not always to the default group. */
+  readonly hasOwnGroups: boolean
   /** `time` in milliseconds since 1970. */
   readonly onLine: (component: string, line: LogLine, time: number) => void
 }
@@ -24,7 +26,8 @@ export async function followFunctionLogs(options: FollowOptions): Promise<{ stop
   const groups = await Promise.all(
     Object.entries(options.functions).map(async ([component, FunctionName]) => {
       const { LoggingConfig } = await options.lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))
-      return { component, group: LoggingConfig?.LogGroup ?? `/aws/lambda/${FunctionName}` }
+      const own = options.hasOwnGroups ? LoggingConfig?.LogGroup : undefined
+      return { component, group: own ?? `/aws/lambda/${FunctionName}` }
     }),
   )
   const readers = groups.map(({ component, group }) => createReader(options.logs, component, group))

@@ -25,7 +25,13 @@ export async function installEmulator(options: InstallOptions): Promise<string> 
  * Resolves to its interpreter.
  */
 export async function installPython(
-  what: { readonly name: string; readonly describe: string; readonly requirementsFile: string },
+  what: {
+    readonly name: string
+    readonly describe: string
+    readonly requirementsFile: string
+    /** The Python that makes it; `python3` unless said. */
+    readonly program?: string
+  },
   options: InstallOptions,
 ): Promise<string> {
   const folder = join(installFolder, `${what.name}-${hash(await readFile(what.requirementsFile))}`)
@@ -36,7 +42,7 @@ export async function installPython(
     options.say(`installing ${what.describe}`)
     // An environment holds its own path, so that it cannot be made elsewhere and moved: the marker comes last instead.
     await rm(folder, { recursive: true, force: true })
-    await run('python3', ['-m', 'venv', folder], () => undefined)
+    await run(what.program ?? 'python3', ['-m', 'venv', folder], () => undefined)
     const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '-r', what.requirementsFile]
     await run(python, pip, (line) => /^\s*(Downloading) (\S+)/.exec(line)?.slice(1).join(' '))
     await writeFile(join(folder, 'installed'), '')

@@ -31,14 +31,20 @@ async function makeKey(stateFolder: string): Promise<JWK> {
   return named
 }
 
+/** The public key of a state, as the issuer publishes it. Makes the key when the state has none. */
+export async function readPublicKey(stateFolder: string): Promise<JWK & { readonly kid: string }> {
+  const { d: _private, kid = '', ...key } = (await readKey(stateFolder)) ?? (await makeKey(stateFolder))
+  return { ...key, kid }
+}
+
 export type RunningIssuer = { readonly url: string; readonly stop: () => Promise<void> }
 
-/** Serves the public key and where to find it, on 127.0.0.1. Makes the key when the state has none. */
+/** Serves the public key and where to find it, on 127.0.0.1. */
 export async function startIssuer(options: {
   readonly stateFolder: string
   readonly port: number
 }): Promise<RunningIssuer> {
-  const { d: _private, ...publicKey } = (await readKey(options.stateFolder)) ?? (await makeKey(options.stateFolder))
+  const publicKey = await readPublicKey(options.stateFolder)
   const url = toIssuerUrl(options.port)
   const documents = new Map<string | undefined, unknown>([
     ['/.well-known/jwks.json', { keys: [publicKey] }],
@@ -81,7 +87,7 @@ export async function startIssuer(options: {
 export type Bearer = { readonly user: string } | { readonly service: string }
 
 /** All that such a bearer may be given. A service has no user of its own, so what it may do it may do for any. */
-export const toGrantedScopes = (bearer: Bearer, asked: readonly string[] = scopes.slice()): string[] => {
+const toGrantedScopes = (bearer: Bearer, asked: readonly string[] = scopes.slice()): string[] => {
   if ('user' in bearer) return [...asked]
   const isForUsers = (name: string) => scopes.includes(name as Scope) && !name.startsWith('ops:')
   return asked.map((name) => (isForUsers(name) ? `${name}:any` : name))

@@ -32,6 +32,8 @@ export async function startKafka(options: {
   readonly jarFolder: string
   readonly port?: number | undefined
   readonly controllerPort?: number | undefined
+  /** Lines of the broker's properties after ours: of one name the last one counts. */
+  readonly properties?: readonly string[]
   readonly signal?: AbortSignal | undefined
 }): Promise<RunningKafka> {
   const { stateFolder, signal } = options
@@ -105,7 +107,10 @@ export async function startKafka(options: {
     const path = join(folder, name)
     await writeFileAtomically(
       path,
-      template.replaceAll(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole),
+      [
+        template.replaceAll(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole),
+        ...(options.properties ?? []),
+      ].join('\n'),
     )
     return path
   }

@@ -32,6 +32,8 @@ export type RunningPostgres = {
 export async function startPostgres(options: {
   readonly stateFolder: string
   readonly port?: number | undefined
+  /** Settings of the server besides ours. */
+  readonly settings?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
 }): Promise<RunningPostgres> {
   const { stateFolder, signal } = options
@@ -50,7 +52,10 @@ export async function startPostgres(options: {
     stateFolder,
     ...runAs.wrap(binaries.postgres, [
       ...['-D', dataFolder, '-p', String(port)],
-      ...Object.entries(serverSettings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ...Object.entries({ ...serverSettings, ...options.settings }).flatMap(([name, value]) => [
+        '-c',
+        `${name}=${value}`,
+      ]),
     ]),
     environment,
     stopSignal: 'SIGINT',

@@ -8,25 +8,23 @@ import { readSettings, type Settings, SettingsError } from '../lib/settings.ts'
 import { findStage } from '../lib/stage-table.ts'
 import { ConfigurationError } from '../shared/errors.ts'
 import { writeFileAtomically } from './atomic-file.ts'
+import { prepareContainers } from './containers.ts'
 import { findSample, runDemonstration } from './demonstration.ts'
 import { bootstrapAccount, deploy, type Outputs, synthesise } from './deploy.ts'
 import { createEmulatorClients, type EmulatorClients, invokeFunction } from './emulator-clients.ts'
 import { tryLock } from './file-lock.mjs'
 import { FrontDoorError, startFrontDoor } from './front-door.ts'
 import { followFunctionLogs } from './function-logs.ts'
-import { clearHalfMadeState } from './half-made-state.ts'
-import { installEmulator, installKafka } from './install.ts'
 import { issueToken, startIssuer, toIssuerUrl } from './issuer.ts'
 import { createTopics } from './kafka.ts'
 import { describe, LocalError } from './local-error.ts'
 import { endOrphans } from './orphans.mjs'
-import { choosePorts, isPortFree } from './ports.ts'
-import { databaseName } from './postgres.ts'
+import { isPortFree } from './ports.ts'
 import { followServerLogs } from './server-logs.ts'
-import { startServers } from './servers.ts'
+import { prepareProcesses, type Servers } from './servers.ts'
 import { type LogLine, openStackLog, type StackLog } from './stack-log.ts'
 import { bindDatabase, isReadableByOthers, provisionVault, withPhrase } from './vault.ts'
-import { startWalletTrigger } from './wallet-trigger.ts'
+import { clusterArn, startWalletTrigger } from './wallet-trigger.ts'
 
 const usage = `usage: npm start -- [flags]
 
@@ -35,19 +33,19 @@ const usage = `usage: npm start -- [flags]
   --port N               port of the API on 127.0.0.1 (default 8000; 0 takes any free one)
   --mnemonic-file FILE   for a fresh state: the 24 words to derive from. With an existing state the same are accepted,
                          others refused
+  --docker               LocalStack, Kafka and PostgreSQL in containers (docker-compose.localstack.yml), which forget
+                         everything when they stop
   --help                 show this
 
 Environment: MAX_DOCUMENT_SIZE_MB, VERIFICATION_DELAY_SECONDS, MAX_CONCURRENT_GENERATIONS; DATABASE_URL and
 KAFKA_BOOTSTRAP_SERVERS, to use a PostgreSQL or a Kafka of your own. See the README.`
-
-/** What goes into the events of Kafka: the shape of a cluster's ARN, since no cluster of AWS is there. */
-const clusterArn = 'arn:aws:kafka:us-east-1:000000000000:cluster/local/00000000-0000-0000-0000-000000000000-1'
 
 type Flags = {
   readonly once: boolean
   readonly stateFolder: string
   readonly port: number
   readonly mnemonicFile: string | undefined
+  readonly docker: boolean
 }
 
 /** Why everything is being stopped: an interrupt, or a part that will not stay up. */
@@ -79,6 +77,7 @@ function readFlags(programArguments: string[]): Flags | undefined {
     state: { type: 'string', default: '.local/state' },
     port: { type: 'string', default: '8000' },
     'mnemonic-file': { type: 'string' },
+    docker: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   } as const
   let values: ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
@@ -96,7 +95,7 @@ function readFlags(programArguments: string[]): Flags | undefined {
     throw new LocalError(`--port: expected a number from 0 to 65535; got "${values.port}"\n\n${usage}`)
   }
   const mnemonicFile = values['mnemonic-file'] === undefined ? undefined : resolve(values['mnemonic-file'])
-  return { once: values.once, stateFolder: resolve(values.state), port, mnemonicFile }
+  return { once: values.once, stateFolder: resolve(values.state), port, mnemonicFile, docker: values.docker }
 }
 
 /** Stops what was started, last first, whatever happens in between. Resolves to the exit status. */
@@ -151,11 +150,6 @@ async function run(
   const started = Date.now()
   const logFolder = join(stateFolder, 'logs')
   const options = { stateFolder, say, signal }
-  // What the user has servers of, is not started here.
-  const external = {
-    databaseUrl: process.env.DATABASE_URL ? settings.databaseUrl : undefined,
-    bootstrapServers: process.env.KAFKA_BOOTSTRAP_SERVERS ? settings.kafkaBootstrapServers : undefined,
-  }
 
   // What can be refused is refused before anything is started.
   if (flags.port !== 0 && !(await isPortFree(flags.port))) {
@@ -171,40 +165,28 @@ async function run(
   const orphans = await endOrphans(stateFolder)
   if (orphans.length > 0) say(`ended what an earlier start had left running: ${orphans.join(', ')}`)
 
-  const [python, jarFolder] = await step('1/7  install what is missing', signal, () =>
-    Promise.all([installEmulator(options), external.bootstrapServers === undefined ? installKafka(options) : '']),
+  const prepare = flags.docker ? prepareContainers : prepareProcesses
+  const prepared = await step(flags.docker ? '1/7  look for Docker' : '1/7  install what is missing', signal, () =>
+    prepare({ ...options, settings, mnemonicFile }),
   )
-  await clearHalfMadeState({ ...options, databaseUrl: external.databaseUrl, mnemonicFile })
-  const ports = await choosePorts(stateFolder, say)
-  const addresses: Settings = {
-    ...settings,
-    databaseUrl: external.databaseUrl ?? `postgresql://127.0.0.1:${ports.postgres}/${databaseName}`,
-    kafkaBootstrapServers: external.bootstrapServers ?? [`127.0.0.1:${ports.kafka}`],
-    tokenIssuer: toIssuerUrl(ports.issuer),
-  }
+  const { issuerPort } = prepared
+  const addresses: Settings = { ...prepared.settings, tokenIssuer: toIssuerUrl(issuerPort) }
   const stage = findStage('local', addresses)
 
   const log = await openStackLog(stateFolder, ['functions', 'trigger', 'front-door'])
   onStop('the logs', () => log.close())
 
   // The addresses are known before the servers answer: what will be deployed is made meanwhile.
-  const assembly = synthesise(options, addresses)
+  const assembly = synthesise(options, addresses, prepared.context)
   assembly.catch(() => undefined)
   const servers = await step(
     '2/7  start PostgreSQL, Kafka, the emulator and the issuer of tokens',
     signal,
     async () => {
-      const issuer = await startIssuer({ stateFolder, port: ports.issuer })
+      const issuer = await startIssuer({ stateFolder, port: issuerPort })
       onStop('the issuer of tokens', () => issuer.stop())
-      say(`  the issuer of tokens answers on 127.0.0.1:${ports.issuer}`)
-      return await startServers({
-        ...options,
-        ...external,
-        ports,
-        python,
-        jarFolder,
-        onFailure: (error) => stopping.abort(error),
-      })
+      say(`  the issuer of tokens answers on 127.0.0.1:${issuerPort}`)
+      return await prepared.start((error) => stopping.abort(error))
     },
   )
   let isProvisioned = false
@@ -215,7 +197,7 @@ async function run(
     try {
       await Promise.all([
         bootstrapAccount(options, servers.emulator(), clients),
-        createTopics(addresses.kafkaBootstrapServers, Object.values(stage.topics)),
+        createTopics(servers.bootstrapServers, Object.values(stage.topics)),
       ])
       const deployed = await deploy(options, servers.emulator(), clients, await assembly, servers.databaseUrl)
       if (!deployed.changed) say('  both stacks are as they were deployed last')
@@ -232,14 +214,15 @@ async function run(
 
   const clients = createEmulatorClients(servers.emulator().url)
   onStop('the clients', async () => clients.close())
-  const followers = await followEverything(logFolder, log, clients, outputs)
+  const followers = await followEverything(logFolder, log, clients, outputs, servers)
   onStop('the followed logs', () => followers.stop())
 
   await step('4/7  start the wallet trigger', signal, async () => {
+    if (servers.startTrigger) return await servers.startTrigger()
     const write = (line: LogLine) => log.write('trigger', line, { file: 'trigger' })
     const trigger = await startWalletTrigger({
       trigger: stage.walletTrigger,
-      bootstrapServers: addresses.kafkaBootstrapServers,
+      bootstrapServers: servers.bootstrapServers,
       eventSourceArn: clusterArn,
       invoke: async (payload) => {
         const start = Date.now()
@@ -278,7 +261,7 @@ async function run(
   const description = {
     api_url: frontDoor.url,
     emulator_url: servers.emulator().url,
-    kafka_brokers: addresses.kafkaBootstrapServers.join(','),
+    kafka_brokers: servers.bootstrapServers.join(','),
     database_url: servers.databaseUrl,
     log_dir: logFolder,
     pid: process.pid,
@@ -313,11 +296,13 @@ async function followEverything(
   log: StackLog,
   clients: EmulatorClients,
   outputs: Outputs,
+  { hasOwnLogGroups }: Servers,
 ): Promise<{ stop(): Promise<void> }> {
   const servers = await followServerLogs(logFolder, (component, line) => log.write(component, line))
   const functions = await followFunctionLogs({
     ...clients,
     functions: outputs.functions,
+    hasOwnGroups: hasOwnLogGroups,
     onLine: (component, line, time) => log.write(component, line, { time, file: 'functions' }),
   })
   return { stop: async () => void (await Promise.all([servers.stop(), functions.stop()])) }

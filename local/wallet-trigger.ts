@@ -25,6 +25,9 @@ const fetchMilliseconds = 250
 const stallMilliseconds = 60_000
 const longestRestartMilliseconds = 5_000
 
+/** What goes into the events: the shape of a cluster's ARN, since no cluster of AWS is there. */
+export const clusterArn = 'arn:aws:kafka:us-east-1:000000000000:cluster/local/00000000-0000-0000-0000-000000000000-1'
+
 export type WalletTriggerOptions = {
   readonly trigger: WalletTrigger
   /** Each `host:port`. */

@@ -35,8 +35,7 @@ export const authorizerContextSchema = z.object({
 export type AuthorizerContext = z.output<typeof authorizerContextSchema>
 
 /** The scopes of a token's `scope`: separated by spaces (RFC 6749, 3.3). */
-export const parseScopes = (scope: string): ReadonlySet<string> =>
-  new Set(scope.split(' ').filter((name) => name !== ''))
+const parseScopes = (scope: string): ReadonlySet<string> => new Set(scope.split(' ').filter((name) => name !== ''))
 
 /**
  * The caller that the authorizer let in. The gateway keeps the authorizer's answer for minutes, so the expiry is asked

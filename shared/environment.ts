@@ -32,6 +32,9 @@ export const kafkaEnvironment = {
   KAFKA_AUTHENTICATION: z.enum(['iam', 'none']),
 }
 
+/** What a function that writes metrics is told. */
+export const metricsEnvironment = { STAGE: z.string().min(1) }
+
 /**
  * Parses the environment of a function.
  *

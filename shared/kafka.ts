@@ -1,5 +1,6 @@
-// Publishing to Kafka: one idempotent producer a container, dropped after a failure or a long freeze.
-import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+// Publishing to Kafka: one idempotent producer a container, dropped after a failure, a long freeze, or before its token
+// ends.
+import { Kafka, logLevel, Partitioners, type Producer, type TopicMessages } from 'kafkajs'
 import { UnavailableError } from './errors.ts'
 import type { EventRecord } from './events.ts'
 import './kafkajs-patch.ts'
@@ -23,30 +24,102 @@ export function toPublication(topic: string, record: EventRecord): Publication {
 /** As kafkajs takes it. */
 const toMessagePart = (data: string | Uint8Array) => (typeof data === 'string' ? data : Buffer.from(data))
 
+/** Records of one topic in one request, in their order. */
+function toTopicMessages(publications: readonly Publication[]): TopicMessages[] {
+  const topics = Map.groupBy(publications, (publication) => publication.topic)
+  return [...topics].map(([topic, records]) => ({
+    topic,
+    messages: records.map(({ key, value, headers }) => ({
+      key: key === null ? null : toMessagePart(key),
+      value: toMessagePart(value),
+      headers: Object.fromEntries(
+        Object.entries(headers).map(([name, header]) => [
+          name,
+          typeof header === 'string' || header instanceof Uint8Array
+            ? toMessagePart(header)
+            : header.map(toMessagePart),
+        ]),
+      ),
+    })),
+  }))
+}
+
+/** Waits for work at most that long (ms); what comes of it later nobody hears. */
+async function within<Result>(bound: number, work: () => Promise<Result>): Promise<Result> {
+  const { promise: expired, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`no answer within ${bound} ms`)), bound)
+  try {
+    return await Promise.race([work(), expired])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** How long (ms) a farewell to a broker may take. */
+const longestFarewell = 500
+
 /**
  * A connection that slept this long (ms) may be dead without either end knowing: brokers close idle ones after
  * 10 minutes, VPC flows are forgotten after about 350 s.
  */
 const longestSleep = 240_000
 
-/** Opens nothing yet: the first publication connects. */
+/**
+ * A connection is given up this long (ms) before the token that it was opened with ends, by the wall clock: kafkajs goes by
+ * one that may stand still while the container is frozen. So no connection is authenticated a second time, which brokers
+ * refuse when the name of the session has changed ("cannot change principals").
+ */
+const sessionMargin = 60_000
+
+/** How a publisher signs in, over TLS. */
+export type KafkaLogin = {
+  /** PEM of whom the certificates of the brokers must come from; undefined: those that Node knows. */
+  readonly certificateAuthority: string | undefined
+  /** A new token, and when it ends: milliseconds since 1970. */
+  readonly readToken: () => Promise<{ readonly value: string; readonly expiresAt: number }>
+}
+
+/**
+ * Opens nothing yet: the first publication connects.
+ *
+ * What fails on a connection of an earlier call is tried once more on a new one, since that one may have died meanwhile:
+ * each has half of the deadline. Records of the first try may be on Kafka then; consumers know them by their ids.
+ */
 export function createPublisher(options: {
   readonly brokers: readonly string[]
   readonly clientId: string
+  /** Undefined: no sign-in and no TLS, for brokers on this machine. */
+  readonly login: KafkaLogin | undefined
+  /** Bound on one publication, the connection included, in milliseconds. */
+  readonly deadline: number
   readonly now: () => number
 }): { readonly publish: Publish; readonly ping: () => Promise<void>; close(): Promise<void> } {
+  const { login, deadline, now } = options
   const kafka = new Kafka({
     brokers: [...options.brokers],
     clientId: options.clientId,
     logLevel: logLevel.NOTHING,
     connectionTimeout: 3000,
+    authenticationTimeout: 5000,
     requestTimeout: 5000,
     retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1500 },
+    ...(login && {
+      ssl: login.certificateAuthority === undefined ? true : { ca: login.certificateAuthority },
+      sasl: { mechanism: 'oauthbearer', oauthBearerProvider: () => readToken(login) },
+    }),
   })
   let producer: Promise<Producer> | undefined
   let lastUse = 0
+  let sessionEnd = Number.POSITIVE_INFINITY
+
+  async function readToken({ readToken }: KafkaLogin): Promise<{ value: string }> {
+    const { value, expiresAt } = await readToken()
+    sessionEnd = Math.min(sessionEnd, expiresAt)
+    return { value }
+  }
 
   async function connect(): Promise<Producer> {
+    sessionEnd = Number.POSITIVE_INFINITY
     const fresh = kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
@@ -63,41 +136,37 @@ export function createPublisher(options: {
     return fresh
   }
 
+  /** A connection that says nothing any more ends by itself: it is waited for a moment only. */
   async function close(): Promise<void> {
-    const closing = producer
+    const closing = producer?.then((open) => open.disconnect())
     producer = undefined
-    const open = await closing?.catch(() => undefined)
-    await open?.disconnect().catch(() => undefined)
+    await within(longestFarewell, async () => await closing).catch(() => undefined)
+  }
+
+  /** @throws whatever went wrong; the producer is gone then */
+  async function send(publications: readonly Publication[], bound: number): Promise<void> {
+    try {
+      await within(bound, async () => {
+        producer ??= connect()
+        await (await producer).sendBatch({ acks: -1, timeout: 5000, topicMessages: toTopicMessages(publications) })
+      })
+      lastUse = now()
+    } catch (error) {
+      await close()
+      throw error
+    }
   }
 
   async function publish(publications: readonly Publication[]): Promise<void> {
     if (publications.length === 0) return
-    if (producer && options.now() - lastUse > longestSleep) await close()
+    if (now() - lastUse > longestSleep || now() > sessionEnd - sessionMargin) await close()
+    const hasSlept = producer !== undefined
     try {
-      producer ??= connect()
-      const topics = Map.groupBy(publications, (publication) => publication.topic)
-      await (await producer).sendBatch({
-        acks: -1,
-        timeout: 5000,
-        topicMessages: [...topics].map(([topic, records]) => ({
-          topic,
-          messages: records.map(({ key, value, headers }) => ({
-            key: key === null ? null : toMessagePart(key),
-            value: toMessagePart(value),
-            headers: Object.fromEntries(
-              Object.entries(headers).map(([name, header]) => [
-                name,
-                typeof header === 'string' || header instanceof Uint8Array
-                  ? toMessagePart(header)
-                  : header.map(toMessagePart),
-              ]),
-            ),
-          })),
-        })),
+      await send(publications, hasSlept ? deadline / 2 : deadline).catch((error: unknown) => {
+        if (!hasSlept) throw error
+        return send(publications, deadline / 2)
       })
-      lastUse = options.now()
     } catch (error) {
-      await close()
       throw new UnavailableError('kafka', `could not publish ${publications.length} records`, { cause: error })
     }
   }
@@ -106,12 +175,14 @@ export function createPublisher(options: {
   async function ping(): Promise<void> {
     const admin = kafka.admin()
     try {
-      await admin.connect()
-      await admin.describeCluster()
+      await within(deadline, async () => {
+        await admin.connect()
+        await admin.describeCluster()
+      })
     } catch (error) {
       throw new UnavailableError('kafka', 'no broker answers', { cause: error })
     } finally {
-      await admin.disconnect().catch(() => undefined)
+      await within(longestFarewell, () => admin.disconnect()).catch(() => undefined)
     }
   }
 

@@ -35,10 +35,18 @@ export async function findWalletByAddress(sql: Sql, network: Network, address: s
   return wallet
 }
 
+/** A wallet and when it was asked for; null when more than one attempt was needed, or it was not asked for here. */
+export type UnannouncedWallet = Wallet & { readonly askedAt: Date | null }
+
 /** Issued wallets that were not announced; oldest first. Locked, those of others skipped. */
-export async function lockUnannouncedWallets(sql: Sql, limit: number): Promise<readonly Wallet[]> {
-  return await sql<Wallet[]>`
-    select ${columns(sql)} from wallet.wallets
+export async function lockUnannouncedWallets(sql: Sql, limit: number): Promise<readonly UnannouncedWallet[]> {
+  return await sql<UnannouncedWallet[]>`
+    select ${columns(sql)}, (
+      select min(asked.created_at) from verification.verifications as asked
+      where asked.user_id = wallets.user_id and asked.network = wallets.network
+        and asked.address_type = wallets.address_type and asked.status = 'verified' and asked.attempt = 1
+    ) as "askedAt"
+    from wallet.wallets
     where announced_at is null
     order by created_at
     limit ${limit}

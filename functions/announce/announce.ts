@@ -1,15 +1,17 @@
 // The use case of the sweep: what is committed and not announced is announced; what waited is published again.
 import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
 import { type Publish, toPublication } from '../../shared/kafka.ts'
+import { type Metrics, promisedSeconds } from '../../shared/metrics.ts'
 import type { Wallet } from '../../shared/model.ts'
 import type { UnannouncedVerification } from '../../shared/verifications.ts'
+import type { UnannouncedWallet } from '../../shared/wallets.ts'
 import type { WaitingRecord } from './waiting.ts'
 
 /** The tables, inside one transaction: what is read is locked, and what others hold is skipped. */
 export type AnnounceTables = {
   readonly lockVerifications: (verifiedBefore: Date, limit: number) => Promise<readonly UnannouncedVerification[]>
   readonly markVerifications: (ids: readonly string[], now: Date) => Promise<void>
-  readonly lockWallets: (limit: number) => Promise<readonly Wallet[]>
+  readonly lockWallets: (limit: number) => Promise<readonly UnannouncedWallet[]>
   readonly markWallets: (wallets: readonly Wallet[], now: Date) => Promise<void>
   readonly lockWaiting: (options: {
     rootExists: boolean
@@ -19,7 +21,7 @@ export type AnnounceTables = {
   readonly markReleased: (records: readonly WaitingRecord[], now: Date) => Promise<void>
 }
 
-export type AnnouncePorts = {
+export type AnnouncePorts = Pick<Metrics<'announce'>, 'count' | 'measure'> & {
   readonly now: () => Date
   readonly userVerifiedTopic: string
   readonly walletCreatedTopic: string
@@ -47,20 +49,32 @@ async function drain(page: () => Promise<number>): Promise<number> {
   }
 }
 
+/** The time from the POST to the wallet, of each wallet once: when it is announced. */
+function measureWallets({ count, measure }: AnnouncePorts, wallets: readonly UnannouncedWallet[]): void {
+  for (const { askedAt, createdAt } of wallets) {
+    if (askedAt === null) continue
+    const milliseconds = createdAt.getTime() - askedAt.getTime()
+    measure('wallet_milliseconds', milliseconds)
+    if (milliseconds > promisedSeconds * 1000) count('wallets_late', 1)
+  }
+}
+
 /**
  * Announces everything. Publish first, note after: a crash in between publishes the same bytes once more.
  *
  * @throws {UnavailableError} when Kafka or Postgres is away; what was not noted stays for the next sweep
  */
 export async function announce(ports: AnnouncePorts): Promise<AnnounceResult> {
-  const wallets = await drain(() =>
-    ports.transaction(async (tables) => {
+  const wallets = await drain(async () => {
+    const announced = await ports.transaction(async (tables) => {
       const rows = await tables.lockWallets(pageSize)
       await ports.publish(rows.map((row) => toPublication(ports.walletCreatedTopic, toWalletCreated(row))))
       await tables.markWallets(rows, ports.now())
-      return rows.length
-    }),
-  )
+      return rows
+    })
+    measureWallets(ports, announced)
+    return announced.length
+  })
   const verifications = await drain(() =>
     ports.transaction(async (tables) => {
       const rows = await tables.lockVerifications(new Date(ports.now().getTime() - grace), pageSize)

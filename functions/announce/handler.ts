@@ -1,7 +1,9 @@
 // The announce function: by its schedule, and nudged by the wallet function. What it is called with says nothing.
 import { UnavailableError } from '../../shared/errors.ts'
+import type { Heartbeat } from '../../shared/heartbeats.ts'
 import type { Log } from '../../shared/log.ts'
 import { type AnnouncePorts, type AnnounceResult, announce } from './announce.ts'
+import type { Backlog } from './backlog.ts'
 import type { Forgotten } from './forget.ts'
 
 export type AnnounceDependencies = AnnouncePorts & {
@@ -10,12 +12,29 @@ export type AnnounceDependencies = AnnouncePorts & {
   readonly beat: (status: 'ok' | 'failing') => Promise<void>
   /** Asks Kafka for an answer, also when there is nothing to announce. */
   readonly pingKafka: () => Promise<void>
+  /** What is still to be done after the sweep, and what the owners of the parts last saw. */
+  readonly readState: () => Promise<{ readonly backlog: Backlog; readonly heartbeats: readonly Heartbeat[] }>
   /** Deletes what is over of the limits of POST. */
   readonly forget: () => Promise<Forgotten>
 }
 
 export function createHandler(dependencies: AnnounceDependencies) {
-  const { log, beat, pingKafka } = dependencies
+  const { log, now, count, measure, beat, pingKafka } = dependencies
+
+  /** For the metrics, also after a sweep that failed: that is when they are looked at. */
+  async function measureState(): Promise<void> {
+    try {
+      const { backlog, heartbeats } = await dependencies.readState()
+      const secondsSince = (date: Date | null) => (date === null ? 0 : (now().getTime() - date.getTime()) / 1000)
+      measure('backlog', backlog.unannounced.count)
+      measure('backlog_seconds', secondsSince(backlog.unannounced.since))
+      measure('records_waiting', backlog.waiting.count)
+      measure('waiting_seconds', secondsSince(backlog.waiting.since))
+      for (const { part, status } of heartbeats) measure(`${part}_failing`, status === 'failing' ? 1 : 0)
+    } catch (error) {
+      log.warn('not measured: the next sweep tries again', { error })
+    }
+  }
 
   /** Whatever became of the announcements, and without any effect on them: the next minute does it as well. */
   async function forget(): Promise<void> {
@@ -32,6 +51,9 @@ export function createHandler(dependencies: AnnounceDependencies) {
       await pingKafka()
       const result = await announce(dependencies)
       await beat('ok')
+      count('verifications_announced', result.verifications)
+      count('wallets_announced', result.wallets)
+      count('records_released', result.released)
       if (result.verifications + result.wallets + result.released > 0) {
         log.info('announced', result)
       }
@@ -41,6 +63,7 @@ export function createHandler(dependencies: AnnounceDependencies) {
       if (error instanceof UnavailableError && error.part === 'kafka') await beat('failing')
       throw error
     } finally {
+      await measureState()
       await forget()
     }
   }

@@ -1,5 +1,6 @@
 // The variables that the authorize function reads: whose tokens are let in. Nothing else is known to it.
 import * as z from 'zod'
+import { metricsEnvironment } from '../../shared/environment.ts'
 
 /** `https`, but on loopback, where the local stack's issuer is. */
 const url = z.url().refine((text) => {
@@ -15,6 +16,12 @@ const tokenSettingsSchema = z
     issuer: url,
     /** Where the issuer's keys are; `{issuer}/.well-known/jwks.json` unless said. */
     jwksUri: url.optional(),
+    /** The issuer's public keys themselves (RFC 7517, 4), where it cannot be asked: then nothing is fetched, ever. */
+    keys: z
+      .array(z.looseObject({ kid: z.string().min(1) }))
+      .min(1)
+      .readonly()
+      .optional(),
     /** The one that the issuer signs with: no token may name another. */
     algorithm: z.enum(['RS256', 'ES256']),
     /** `aud` must hold one of them. */
@@ -31,6 +38,7 @@ const tokenSettingsSchema = z
 export type TokenSettings = z.output<typeof tokenSettingsSchema>
 
 export const authorizeEnvironment = z.object({
+  ...metricsEnvironment,
   /** JSON of `TokenSettings`, or `null`: nobody is let in. */
   TOKENS: z
     .string()

@@ -2,10 +2,12 @@
 import type { APIGatewayAuthorizerResult, APIGatewayTokenAuthorizerEvent } from 'aws-lambda'
 import type { AuthorizerContext } from '../../shared/access.ts'
 import type { Log } from '../../shared/log.ts'
+import type { Metrics } from '../../shared/metrics.ts'
 import { TokenRefusal } from './check-token.ts'
 
 export type AuthorizeDependencies = {
   readonly log: Log
+  readonly count: Metrics<'authorize'>['count']
   /** Of the whole header `Authorization`; throws when its bearer is not let in. */
   readonly checkToken: (authorization: string) => Promise<AuthorizerContext>
 }
@@ -26,10 +28,11 @@ function toWholeStage(methodArn: string): string {
   return `${api}/${stage}/*`
 }
 
-export function createHandler({ log, checkToken }: AuthorizeDependencies) {
+export function createHandler({ log, count, checkToken }: AuthorizeDependencies) {
   return async (event: APIGatewayTokenAuthorizerEvent): Promise<APIGatewayAuthorizerResult> => {
     try {
       const context = await checkToken(event.authorizationToken)
+      count('tokens_accepted', 1)
       return {
         principalId: context.sub,
         policyDocument: {
@@ -40,9 +43,11 @@ export function createHandler({ log, checkToken }: AuthorizeDependencies) {
       }
     } catch (error) {
       if (error instanceof TokenRefusal) {
+        count('tokens_refused', 1, { reason: error.reason })
         log.info('refused', { reason: error.reason })
         throw new Unauthorized()
       }
+      count('tokens_not_checked', 1)
       log.error('could not check a token', { error })
       throw error
     }

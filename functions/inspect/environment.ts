@@ -1,7 +1,9 @@
 // The variables that the inspect function reads.
 import * as z from 'zod'
+import { metricsEnvironment } from '../../shared/environment.ts'
 
 export const inspectEnvironment = z.object({
+  ...metricsEnvironment,
   DOCUMENT_BUCKET: z.string().min(1),
 })
 

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import type { Log } from '../../shared/log.ts'
+import type { Metrics } from '../../shared/metrics.ts'
 import type { Inspection } from './inspect-document.ts'
 
 /** What verification asks. */
-export const inspectRequestSchema = z.object({ key: z.string().min(1) })
+const inspectRequestSchema = z.object({ key: z.string().min(1) })
 
 /**
  * What it is told. `absent`: there is no such object. `unreadable`: the object could not be read in time, which says
@@ -18,15 +19,16 @@ export type InspectResponse =
 
 export type InspectDependencies = {
   readonly log: Log
+  readonly count: Metrics<'inspect'>['count']
   /** The bytes of the object; undefined when there is none. Bounded in time: throws when they do not come. */
   readonly readDocument: (key: string) => Promise<Uint8Array | undefined>
   readonly inspectDocument: (bytes: Uint8Array) => Promise<Inspection>
 }
 
 export function createHandler(dependencies: InspectDependencies) {
-  const { log, readDocument, inspectDocument } = dependencies
-  return async (event: unknown): Promise<InspectResponse> => {
-    const { key } = inspectRequestSchema.parse(event)
+  const { log, count, readDocument, inspectDocument } = dependencies
+
+  async function inspect(key: string): Promise<InspectResponse> {
     let bytes: Uint8Array | undefined
     try {
       bytes = await readDocument(key)
@@ -37,5 +39,12 @@ export function createHandler(dependencies: InspectDependencies) {
     if (!bytes) return { outcome: 'absent' }
     const inspection = await inspectDocument(bytes)
     return { outcome: 'inspected', sha256: createHash('sha256').update(bytes).digest('hex'), ...inspection }
+  }
+
+  return async (event: unknown): Promise<InspectResponse> => {
+    const response = await inspect(inspectRequestSchema.parse(event).key)
+    const outcome = response.outcome === 'inspected' ? response.verdict : response.outcome
+    count('documents_inspected', 1, { outcome })
+    return response
   }
 }

@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib'
 import { PDFiumLibrary } from '@hyzyla/pdfium'
 import { fileTypeFromBuffer } from 'file-type'
 import sharp from 'sharp'
+import type { VerdictReason } from '../../shared/metrics.ts'
 import type { Reason } from '../../shared/model.ts'
 
 export type MediaType = 'image/jpeg' | 'image/png' | 'application/pdf'
@@ -25,7 +26,7 @@ const messages = {
   undecodable_pdf:
     'The PDF is damaged or protected and cannot be opened. Export it again, without a password, and upload the new file.',
   no_page: 'The PDF has no page. Export it again and upload the new file.',
-} as const
+} as const satisfies Partial<Record<VerdictReason, string>>
 type Finding = keyof typeof messages
 
 // Every loader is off but two, so that bytes of any other type (an SVG, say) never reach a decoder, whatever was sniffed.

@@ -1,9 +1,10 @@
 // The variables that the intake function reads.
 import * as z from 'zod'
-import { databaseEnvironment } from '../../shared/environment.ts'
+import { databaseEnvironment, metricsEnvironment } from '../../shared/environment.ts'
 
 export const intakeEnvironment = z.object({
   ...databaseEnvironment,
+  ...metricsEnvironment,
   DOCUMENT_BUCKET: z.string().min(1),
   MAX_DOCUMENT_SIZE_MB: z.string().regex(/^\d+$/),
   /** The token bucket of each caller. */

@@ -1,26 +1,27 @@
 // Wires the intake function: environment, Postgres, S3, the announce function.
 import { randomUUID } from 'node:crypto'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { quickCalls } from '../../shared/aws-clients.ts'
+import { boundCalls, quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
-import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
-import { toDocumentKey } from '../../shared/model.ts'
-import { openDatabase } from '../../shared/secrets.ts'
+import { countAnswers, createMetrics } from '../../shared/metrics.ts'
+import { openDatabase } from '../../shared/rds.ts'
 import { extendVerified, registerUpload } from '../../shared/verifications.ts'
 import { intakeEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from './limit-tables.ts'
+import { createPutDocument } from './put-document.ts'
 
 const environment = parseEnvironment(intakeEnvironment, process.env)
 const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
   applicationName: 'intake',
   deadline: 8000,
 })
-const s3 = new S3Client({ maxAttempts: 2, requestHandler: { connectionTimeout: 2000, requestTimeout: 4000 } })
+const s3 = new S3Client(boundCalls({ attempts: 2, connect: 2000, request: 4000 }))
+const putDocument = createPutDocument(s3, environment.DOCUMENT_BUCKET)
 const lambda = new LambdaClient(quickCalls)
 const log = createLog('intake')
 const now = () => new Date()
@@ -32,7 +33,7 @@ const beat = createBeat('documents', {
 // A Lambda is called with at most 6 MB; base64 and JSON leave 4 MiB for the document.
 const inlineLimit = 4 * 1024 * 1024
 
-export const handler = createHandler({
+const handle = createHandler({
   log,
   now,
   newId: randomUUID,
@@ -53,21 +54,13 @@ export const handler = createHandler({
   registerUpload: (upload) => database.run((sql) => registerUpload(sql, upload)),
   putDocument: async (verification, document) => {
     try {
-      await s3.send(
-        new PutObjectCommand({
-          Bucket: environment.DOCUMENT_BUCKET,
-          Key: toDocumentKey(verification),
-          Body: document,
-          IfNoneMatch: '*',
-        }),
-      )
+      await putDocument(verification, document)
+      await beat('ok')
     } catch (error) {
-      // 412: the object of this attempt is there already.
-      if (!(error instanceof Error && error.name === 'PreconditionFailed')) {
-        await beat('failing')
-        throw new UnavailableError('documents', 'could not put the document', { cause: error })
-      }
+      await beat('failing')
+      throw error
     }
-    await beat('ok')
   },
 })
+
+export const handler = countAnswers(createMetrics('intake', environment.STAGE), handle)

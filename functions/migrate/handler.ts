@@ -16,7 +16,9 @@ export function createHandler(dependencies: MigrateDependencies) {
     const migrations = await dependencies.readMigrations()
     const passwords = await dependencies.readPasswords()
     const result = await database.run((sql) => migrate(sql, migrations, passwords))
-    log.info('schema is current', { count: result.applied.length, version: result.version })
+    const { applied, version, ahead } = result
+    log.info('schema is current', { count: applied.length, version })
+    if (ahead.length > 0) log.warn('schema is ahead of this release', { count: ahead.length, version })
     return result
   }
 }

@@ -1,7 +1,7 @@
 // The variables that the read function reads.
 import * as z from 'zod'
-import { databaseEnvironment } from '../../shared/environment.ts'
+import { databaseEnvironment, metricsEnvironment } from '../../shared/environment.ts'
 
-export const readEnvironment = z.object({ ...databaseEnvironment })
+export const readEnvironment = z.object({ ...databaseEnvironment, ...metricsEnvironment })
 
 export type ReadEnvironment = z.input<typeof readEnvironment>

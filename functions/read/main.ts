@@ -5,7 +5,8 @@ import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { findHeartbeats } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
-import { openDatabase } from '../../shared/secrets.ts'
+import { countAnswers, createMetrics } from '../../shared/metrics.ts'
+import { openDatabase } from '../../shared/rds.ts'
 import { findVerification } from '../../shared/verifications.ts'
 import { findWallet, findWalletByAddress, findWallets } from '../../shared/wallets.ts'
 import { readEnvironment } from './environment.ts'
@@ -17,7 +18,7 @@ const database = openDatabase(new SecretsManagerClient(quickCalls), environment,
   deadline: 5000,
 })
 
-export const handler = createHandler({
+const handle = createHandler({
   log: createLog('read'),
   now: () => new Date(),
   newId: randomUUID,
@@ -27,3 +28,5 @@ export const handler = createHandler({
   findWalletByAddress: (network, address) => database.run((sql) => findWalletByAddress(sql, network, address)),
   findHeartbeats: () => database.run(findHeartbeats),
 })
+
+export const handler = countAnswers(createMetrics('read', environment.STAGE), handle)

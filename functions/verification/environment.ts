@@ -1,10 +1,11 @@
 // The variables that the verification function reads.
 import * as z from 'zod'
-import { databaseEnvironment, kafkaEnvironment } from '../../shared/environment.ts'
+import { databaseEnvironment, kafkaEnvironment, metricsEnvironment } from '../../shared/environment.ts'
 
 export const verificationEnvironment = z.object({
   ...databaseEnvironment,
   ...kafkaEnvironment,
+  ...metricsEnvironment,
   INSPECT_FUNCTION: z.string().min(1),
   USER_VERIFIED_TOPIC: z.string().min(1),
 })

@@ -1,13 +1,14 @@
 // Wires the verification function: environment, Postgres, the inspect function, Kafka.
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { quickCalls } from '../../shared/aws-clients.ts'
+import { boundCalls, quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
-import { createPublisher } from '../../shared/kafka.ts'
 import { createLog } from '../../shared/log.ts'
-import { openDatabase } from '../../shared/secrets.ts'
+import { createMetrics, flushAfter } from '../../shared/metrics.ts'
+import { openPublisher } from '../../shared/msk.ts'
+import { openDatabase } from '../../shared/rds.ts'
 import {
   beginInspection,
   commitVerdict,
@@ -23,18 +24,22 @@ const database = openDatabase(new SecretsManagerClient(quickCalls), environment,
   applicationName: 'verification',
   deadline: 8000,
 })
-// One attempt: a repeated call would open the document twice; the queue is the retry.
-const lambda = new LambdaClient({ maxAttempts: 1, requestHandler: { connectionTimeout: 2000, requestTimeout: 12_000 } })
-const now = () => new Date()
-const publisher = createPublisher({
-  brokers: environment.KAFKA_BOOTSTRAP_SERVERS.split(','),
-  clientId: 'verification',
-  now: Date.now,
+// One attempt: a repeated call would open the document twice; the queue is the retry. So each call has a connection of its
+// own: one that slept with the container could be dead, and there is no second attempt to find that out.
+const calls = boundCalls({ attempts: 1, connect: 2000, request: 12_000 })
+const lambda = new LambdaClient({
+  ...calls,
+  requestHandler: { ...calls.requestHandler, httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },
 })
+const { count, measure, flush } = createMetrics('verification', environment.STAGE)
+const now = () => new Date()
+const publisher = openPublisher(environment, { clientId: 'verification', deadline: 8000 })
 const beat = createBeat('kafka', { now, write: (heartbeat) => database.run((sql) => writeHeartbeat(sql, heartbeat)) })
 
-export const handler = createHandler({
+const handle = createHandler({
   log: createLog('verification'),
+  count,
+  measure,
   now,
   topic: environment.USER_VERIFIED_TOPIC,
   beginInspection: (id, attempt) => database.run((sql) => beginInspection(sql, id, attempt)),
@@ -61,3 +66,5 @@ export const handler = createHandler({
     }
   },
 })
+
+export const handler = flushAfter({ flush }, handle)

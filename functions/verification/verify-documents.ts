@@ -3,6 +3,7 @@ import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import { type Publish, toPublication } from '../../shared/kafka.ts'
 import type { Log } from '../../shared/log.ts'
+import { type Metrics, toVerdictReason, type VerdictReason } from '../../shared/metrics.ts'
 import { parseDocumentKey, type Reason, type Verification } from '../../shared/model.ts'
 import type { Verdict } from '../../shared/verifications.ts'
 
@@ -19,7 +20,7 @@ export type InspectAnswer =
       readonly reasons: readonly Reason[]
     }
 
-export type VerifyDocumentsPorts = {
+export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'measure'> & {
   readonly log: Log
   readonly now: () => Date
   readonly topic: string
@@ -33,12 +34,12 @@ export type VerifyDocumentsPorts = {
 }
 
 const crashReason: Reason = {
-  code: 'inspection_failed',
+  code: 'inspection_failed' satisfies VerdictReason,
   message: 'The document could not be inspected. Upload it once more, or export or photograph it again.',
   retry: true,
 }
 const alteredReason: Reason = {
-  code: 'altered_document',
+  code: 'altered_document' satisfies VerdictReason,
   message: 'The stored document is not the one that was uploaded. Upload it once more.',
   retry: true,
 }
@@ -64,6 +65,14 @@ async function judge(ports: VerifyDocumentsPorts, key: string, verification: Ver
   }
 }
 
+/** One verdict for each reason. The time is that of a first attempt: before a later one the client took its own. */
+function countVerdict(ports: VerifyDocumentsPorts, { attempt, createdAt }: Verification, verdict: Verdict): void {
+  const passedOrLost = verdict.status === 'verified' ? 'passed' : 'lost'
+  const codes = verdict.status === 'rejected' ? verdict.reasons.map(({ code }) => code) : [passedOrLost]
+  for (const code of codes) ports.count('verdicts', 1, { reason: toVerdictReason(code) })
+  if (attempt === 1) ports.measure('verdict_milliseconds', ports.now().getTime() - createdAt.getTime())
+}
+
 /** Brings the verification of one object to its verdict; undefined when there is nothing (more) to do for that object. */
 async function decide(ports: VerifyDocumentsPorts, key: string): Promise<Verification | undefined> {
   const named = parseDocumentKey(key)
@@ -76,6 +85,7 @@ async function decide(ports: VerifyDocumentsPorts, key: string): Promise<Verific
   }
   const verdict = await judge(ports, key, begun)
   const decided = await ports.commitVerdict(named.id, named.attempt, verdict)
+  countVerdict(ports, begun, verdict)
   ports.log.info('verdict', {
     request_id: begun.requestId,
     verification_id: begun.id,
@@ -111,6 +121,7 @@ export async function verifyDocuments(
       }
     }),
   )
+  ports.count('documents_not_verified', failed.size)
   const rows = [...toAnnounce.values()]
   if (rows.length === 0) return failed
   try {

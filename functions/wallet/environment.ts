@@ -1,12 +1,12 @@
 // The variables that the wallet function reads.
 import * as z from 'zod'
-import { databaseEnvironment } from '../../shared/environment.ts'
+import { databaseEnvironment, metricsEnvironment } from '../../shared/environment.ts'
 import { bitcoinNetworks } from '../../shared/model.ts'
 import type { ExpectedRoot } from './open-keyring.ts'
 
 export const walletEnvironment = z.object({
   ...databaseEnvironment,
-  STAGE: z.string().min(1),
+  ...metricsEnvironment,
   VAULT_SECRET_ARN: z.string().min(1),
   VAULT_KEY_ARN: z.string().min(1),
   BITCOIN_NETWORK: z.enum(bitcoinNetworks),

@@ -1,6 +1,6 @@
 // Hands a batch of Kafka records to the use case and answers which records are to come again.
 import { CrossCheckError } from './derivation.ts'
-import { type IssueWalletsPorts, issueWallets } from './issue-wallets.ts'
+import { type IssueResult, type IssueWalletsPorts, issueWallets } from './issue-wallets.ts'
 import { readRecords } from './records.ts'
 
 export type WalletDependencies = IssueWalletsPorts & {
@@ -17,6 +17,15 @@ export type KafkaBatchResponse = {
   }[]
 }
 
+function countResult({ count }: WalletDependencies, result: IssueResult): void {
+  count('wallets_issued', result.inserted)
+  count('records_repeated', result.duplicate)
+  count('records_set_aside', result.quarantined)
+  count('records_retried', result.unfinished?.records.length ?? 0)
+  if (result.vault === 'no_root') count('vault_empty', result.waiting)
+  if (result.vault === 'root_refused') count('vault_refused', result.waiting)
+}
+
 /**
  * Answers exactly the records of which nothing is committed. The mapping delivers again from the lowest of them in each
  * partition: those above it that are committed come a second time, which changes nothing.
@@ -26,7 +35,9 @@ export function createHandler(dependencies: WalletDependencies) {
   return async (event: unknown): Promise<KafkaBatchResponse> => {
     const records = readRecords(event)
     try {
-      const { inserted, vault, unfinished } = await issueWallets(dependencies, records)
+      const result = await issueWallets(dependencies, records)
+      countResult(dependencies, result)
+      const { inserted, vault, unfinished } = result
       if (inserted > 0) await nudgeAnnounce()
       if (unfinished) {
         const { error } = unfinished

@@ -7,7 +7,7 @@ import { parseEnvironment } from '../../shared/environment.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
 import { createMetrics, flushAfter } from '../../shared/metrics.ts'
-import { openDatabase } from '../../shared/secrets.ts'
+import { openDatabase } from '../../shared/rds.ts'
 import { walletEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 import { createKeyringOpener } from './open-keyring.ts'
@@ -23,16 +23,23 @@ const log = createLog('wallet')
 const metrics = createMetrics('wallet', environment.STAGE)
 const now = () => new Date()
 
+const vaultPorts = createVaultPorts(
+  { kms, secrets },
+  { stage: environment.STAGE, secretArn: environment.VAULT_SECRET_ARN, keyArn: environment.VAULT_KEY_ARN },
+)
+
 const handle = createHandler({
   log,
   now,
   count: metrics.count,
   random: Math.random,
   openKeyring: createKeyringOpener({
-    ...createVaultPorts(
-      { kms, secrets },
-      { stage: environment.STAGE, secretArn: environment.VAULT_SECRET_ARN, keyArn: environment.VAULT_KEY_ARN },
-    ),
+    ...vaultPorts,
+    unwrapDataKey: async (wrapped) => {
+      const dataKey = await vaultPorts.unwrapDataKey(wrapped)
+      metrics.count('vault_opened', 1)
+      return dataKey
+    },
     expectedRoot: environment.ROOT_COMMITMENT,
     acceptPublicMnemonics: environment.ACCEPT_PUBLIC_MNEMONICS === 'true',
     bitcoinNetwork: environment.BITCOIN_NETWORK,

@@ -38,21 +38,29 @@ export type OpenKeyringPorts = {
  */
 export const keyringLifetimeMilliseconds = 15 * 60 * 1000
 
+function refuseOtherRoot(expected: ExpectedRoot, found: string): void {
+  if (expected.kind === 'none') {
+    throw new IntegrityError(
+      `expected an empty vault, since the stage table commits to no root; got a record of the root ${found}. If that root is yours, put its commitment into the stage table and deploy.`,
+    )
+  }
+  if (expected.kind === 'commitment' && found !== expected.commitment) {
+    throw new IntegrityError(
+      `expected the vault to hold the root that the stage table commits to, ${expected.commitment}; got a record of ${found}. Nothing is opened until the two agree.`,
+    )
+  }
+}
+
 /** Opens the vault on the first call that finds a root, and keeps its coin-level nodes for their lifetime. */
 export function createKeyringOpener(ports: OpenKeyringPorts): () => Promise<VaultState> {
   let opened: { readonly root: OpenRoot; readonly until: number } | undefined
 
   async function open(): Promise<VaultState> {
-    if (ports.expectedRoot.kind === 'none') return { state: 'no_root' }
     const text = await ports.readRecord()
     if (text === undefined) return { state: 'no_root' }
     const record = parseVaultRecord(text)
-    // Before KMS is asked: another root is not even decrypted.
-    if (ports.expectedRoot.kind === 'commitment' && record.root_commitment !== ports.expectedRoot.commitment) {
-      throw new IntegrityError(
-        `expected the vault to hold the root that the stage table commits to, ${ports.expectedRoot.commitment}; got a record of ${record.root_commitment}`,
-      )
-    }
+    // Before KMS is asked: a root that is not expected is not even decrypted.
+    refuseOtherRoot(ports.expectedRoot, record.root_commitment)
     const dataKey = await ports.unwrapDataKey(Buffer.from(record.wrapped_dek, 'base64'))
     let phrase: Uint8Array | undefined
     try {

@@ -29,6 +29,7 @@ import {
 import { describeDoors } from './doors.ts'
 import { describeOperators } from './operators.ts'
 import { describePermissions } from './permissions.ts'
+import { describeWhoMay } from './who-may.ts'
 
 const folder = mkdtempSync(join(inject('stacksFolder'), 'journey-'))
 const jarFolder = inject('kafkaJarFolder')
@@ -504,6 +505,8 @@ describeDoors({ stack: () => stack, state, outputs: readOutputs })
 describeOperators({ stack: () => stack, state, mnemonic })
 
 describePermissions({ stack: () => stack, api: () => api, sql: () => sql, outputs: readOutputs })
+
+describeWhoMay({ stack: () => stack, state })
 
 describe('secrets', () => {
   it('no word of the mnemonic stands in any log, beside another', () => {

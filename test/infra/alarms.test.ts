@@ -1,104 +1,267 @@
-// The alarms: on what the wallet function really writes, told to the one topic, in words that help.
+// What wakes people, in each stage: on metrics that are written indeed, told to the one topic, each with its section in the
+// runbook, and no section without one.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { metricNames, metricNamespace, toDimensions } from '../../shared/metrics.ts'
-import { localStage, resourcesOf, statements, synthesise, write } from './templates.ts'
+import { readSettings } from '../../lib/settings.ts'
+import { findStage, stageNames } from '../../lib/stage-table.ts'
+import { measured, metricNamespace } from '../../shared/metrics.ts'
+import { resourcesOf, statements, synthesise, type Template, write } from './templates.ts'
 
-const stage = localStage()
-const { service } = synthesise(stage)
-const alarms = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties)
+const runbook = readFileSync(join(import.meta.dirname, '../../docs/runbook.md'), 'utf8')
 
-/** Counted for people who look, and no reason to wake anybody. */
-const watchedOnly = ['account_index_gaps']
-
-test('there is one for each metric of the wallet function that must stay 0', () => {
-  expect(alarms.map(({ MetricName }) => MetricName).toSorted()).toEqual(
-    metricNames.wallet.filter((name) => !watchedOnly.includes(name)).toSorted(),
-  )
+/** Sections of the runbook that belong to something that rings: name, stages, text. */
+const sections = runbook.split(/^#+ /m).flatMap((part) => {
+  const [, name, stages, text] = /^(\S+)\n\n\*Stages: ([^*]+)\.\*\n\n([\s\S]*)$/.exec(part) ?? []
+  return name && stages && text ? [{ name, stages: stages.split(', '), text }] : []
 })
 
-describe.each(alarms)('the alarm on $MetricName', (alarm) => {
-  test('rings at the first one within 5 minutes, and not for want of data', () => {
-    expect(alarm).toMatchObject({
-      AlarmName: `verified-wallets-local-${String(alarm.MetricName).replaceAll('_', '-')}`,
-      Namespace: metricNamespace,
-      Statistic: 'Sum',
-      Period: 300,
-      EvaluationPeriods: 1,
-      Threshold: 1,
-      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
-      TreatMissingData: 'notBreaching',
-    })
-    expect(alarm).not.toHaveProperty('DatapointsToAlarm')
-    expect(alarm).not.toHaveProperty('ActionsEnabled')
+const stages = Object.fromEntries(
+  stageNames.map((name) => [name, synthesise(findStage(name, readSettings({})))] as const),
+)
+const serviceOf = (stage: string): Template => stages[stage]?.service as Template
+
+const topic = { Ref: 'AlarmTopic' }
+const tells = (value: unknown) => JSON.stringify(value ?? []).includes(JSON.stringify(topic))
+
+/** Everything that tells the topic: alarms, composite alarms, rules, budgets; by its name in AWS. */
+function listRinging(service: Template): string[] {
+  const names = (type: string, actions: string, name: (properties: Readonly<Record<string, unknown>>) => unknown) =>
+    resourcesOf(service, type).flatMap(([, { Properties }]) => (tells(Properties[actions]) ? [name(Properties)] : []))
+  return [
+    ...names('AWS::CloudWatch::Alarm', 'AlarmActions', ({ AlarmName }) => AlarmName),
+    ...names('AWS::CloudWatch::CompositeAlarm', 'AlarmActions', ({ AlarmName }) => AlarmName),
+    ...names('AWS::Events::Rule', 'Targets', ({ Name }) => Name),
+    ...names(
+      'AWS::Budgets::Budget',
+      'NotificationsWithSubscribers',
+      ({ Budget }) => (Budget as { BudgetName: string }).BudgetName,
+    ),
+  ].map(String)
+}
+
+type Dimensions = readonly { readonly Name: string; readonly Value: unknown }[]
+type Read = { readonly Namespace: string; readonly MetricName: string; readonly Dimensions: Dimensions }
+
+/** The metrics that an alarm reads, its own or those of its expression. */
+function listMetrics({ Metrics, ...alarm }: Readonly<Record<string, unknown>>): readonly Read[] {
+  if (Metrics === undefined) return [alarm as Read]
+  return (Metrics as { MetricStat?: { Metric: Read } }[]).flatMap(({ MetricStat }) =>
+    MetricStat ? [MetricStat.Metric] : [],
+  )
+}
+
+/** Dimensions by AWS's documentation: metrics of API Gateway, of Lambda functions and mappings, of SQS, MSK, Aurora. */
+const documented: Readonly<Record<string, readonly string[]>> = {
+  'AWS/ApiGateway 5XXError': ['ApiName', 'Stage'],
+  'AWS/ApiGateway Count': ['ApiName', 'Stage'],
+  'AWS/ApiGateway Latency': ['ApiName', 'Stage'],
+  'AWS/Lambda Errors': ['FunctionName'],
+  'AWS/Lambda Throttles': ['FunctionName'],
+  'AWS/Lambda Invocations': ['FunctionName'],
+  'AWS/Lambda OnFailureDestinationDeliveredEventCount': ['EventSourceMappingUUID'],
+  'AWS/Lambda OnFailureDestinationDeliveryErrorCount': ['EventSourceMappingUUID'],
+  'AWS/Lambda DroppedEventCount': ['EventSourceMappingUUID'],
+  'AWS/Lambda PollingErrorCount': ['EventSourceMappingUUID'],
+  'AWS/Lambda InvokeErrorCount': ['EventSourceMappingUUID'],
+  'AWS/Lambda CommitErrorCount': ['EventSourceMappingUUID'],
+  'AWS/SQS ApproximateAgeOfOldestMessage': ['QueueName'],
+  'AWS/SQS ApproximateNumberOfMessagesVisible': ['QueueName'],
+  'AWS/Kafka EstimatedMaxTimeLag': ['Cluster Name', 'Consumer Group', 'Topic'],
+  'AWS/Kafka CpuIdle': ['Broker ID', 'Cluster Name'],
+  'AWS/Kafka KafkaDataLogsDiskUsed': ['Broker ID', 'Cluster Name'],
+  'AWS/RDS ACUUtilization': ['DBClusterIdentifier'],
+  'AWS/RDS DatabaseConnections': ['DBClusterIdentifier'],
+  'AWS/RDS MaximumUsedTransactionIDs': ['DBClusterIdentifier'],
+}
+
+function expectWritten({ MetricName, Dimensions }: Read, stage: string) {
+  const { service, stage: named, ...rest } = Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, Value]))
+  expect(named).toBe(stage)
+  const metrics: Record<string, Record<string, readonly string[]>> = measured[service as keyof typeof measured]
+  const dimensions = metrics[MetricName]
+  expect(Object.keys(rest).toSorted(), MetricName).toEqual(Object.keys(dimensions ?? { missing: [] }).toSorted())
+  for (const [name, value] of Object.entries(rest)) expect(dimensions?.[name], MetricName).toContain(value)
+}
+
+describe('the runbook', () => {
+  test('has sections, each name once', () => {
+    expect(sections.length).toBeGreaterThan(30)
+    expect(new Set(sections.map(({ name }) => name)).size).toBe(sections.length)
   })
 
-  test('asks for the dimensions that the function writes, all of them', () => {
-    const dimensions = alarm.Dimensions as { Name: string; Value: string }[]
-    expect(Object.fromEntries(dimensions.map(({ Name, Value }) => [Name, Value]))).toEqual(
-      toDimensions('wallet', 'local'),
+  test.each(sections)(
+    'says of $name what it means, what holds, how to look, what to do, and when it is over',
+    ({ text }) => {
+      const labels = [...text.matchAll(/\*\*(Means|Holds|Look|[Dd]o|Over)\*\*/g)].map(([, label]) =>
+        label?.toLowerCase(),
+      )
+      expect(labels).toEqual(['means', 'holds', 'look', 'do', 'over'])
+    },
+  )
+
+  test('names no section that is not there', () => {
+    const known = new Set(sections.map(({ name }) => name))
+    const named = [...runbook.matchAll(/sections? ([a-z]+(?:-[a-z]+)+)/g)].map(([, name = '']) => name)
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter((name) => !known.has(name))).toEqual([])
+  })
+})
+
+describe.each(stageNames)('in %s', (stage) => {
+  const service = serviceOf(stage)
+  const alarms = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties)
+  const loud = alarms.filter(({ AlarmActions }) => AlarmActions !== undefined)
+
+  test('what rings and the sections of the runbook are the same', () => {
+    const expected = sections.filter((section) => section.stages.includes(stage)).map(({ name }) => name)
+    const prefix = `verified-wallets-${stage}-`
+    const ringing = listRinging(service)
+    expect(ringing.filter((name) => !name.startsWith(prefix))).toEqual([])
+    expect(ringing.map((name) => name.slice(prefix.length)).toSorted()).toEqual(expected.toSorted())
+  })
+
+  test('each says in a sentence or two what is seen, and where to read on', () => {
+    const described = [
+      ...loud,
+      ...resourcesOf(service, 'AWS::CloudWatch::CompositeAlarm').map(([, { Properties }]) => Properties),
+    ]
+    for (const { AlarmName, AlarmDescription } of described) {
+      const name = String(AlarmName).replace(`verified-wallets-${stage}-`, '')
+      expect(String(AlarmDescription)).toMatch(
+        new RegExp(`^[A-Z].{30,200}\\. What to do: docs/runbook\\.md, section ${name}\\.$`),
+      )
+    }
+  })
+
+  test('alarms tell the topic alone, and do not tell it of silence or of quiet', () => {
+    for (const alarm of loud) {
+      expect(alarm.AlarmActions).toEqual([topic])
+      expect(alarm).not.toHaveProperty('OKActions')
+      expect(alarm).not.toHaveProperty('InsufficientDataActions')
+      expect(alarm).not.toHaveProperty('ActionsEnabled')
+    }
+  })
+
+  test('no data rings only where there must be some', () => {
+    const ringing = alarms.filter(({ TreatMissingData }) => TreatMissingData !== 'notBreaching')
+    expect(ringing.map(({ TreatMissingData }) => TreatMissingData).every((treat) => treat === 'breaching')).toBe(true)
+    const names = ringing.map(({ AlarmName }) => String(AlarmName).replace(`verified-wallets-${stage}-`, ''))
+    expect(names.toSorted()).toEqual(
+      stage === 'local' ? ['announce-stopped'] : ['announce-stopped', 'brokers-unhealthy'],
     )
   })
 
-  test('tells the topic, and does not tell it of silence', () => {
-    expect((alarm.AlarmActions as unknown[]).map((action) => write(action))).toEqual(['<AlarmTopic>'])
-    expect(alarm).not.toHaveProperty('OKActions')
-    expect(alarm).not.toHaveProperty('InsufficientDataActions')
+  test('alarms read what is written: names and dimensions of ours, and those of AWS as documented', () => {
+    for (const read of alarms.flatMap(listMetrics)) {
+      if (read.Namespace === metricNamespace) {
+        expectWritten(read, stage)
+        continue
+      }
+      const names = read.Dimensions.map(({ Name }) => Name).toSorted()
+      expect(names, `${read.Namespace} ${read.MetricName}`).toEqual(documented[`${read.Namespace} ${read.MetricName}`])
+    }
   })
 
-  test('says what it means and what to do first, within what CloudWatch takes', () => {
-    const description = String(alarm.AlarmDescription)
-    expect(description).toContain('First: ')
-    expect(description.length).toBeLessThanOrEqual(1024)
+  test('what must stay 0 rings at the first one within five minutes', () => {
+    for (const metric of [
+      'address_drift',
+      'cross_check_failed',
+      'account_indices_used_up',
+      'vault_refused',
+      'records_set_aside',
+    ]) {
+      expect(alarms.filter(({ MetricName }) => MetricName === metric)).toMatchObject([
+        {
+          ...{ Namespace: metricNamespace, Statistic: 'Sum', Period: 300, EvaluationPeriods: 1, Threshold: 1 },
+          ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+        },
+      ])
+    }
   })
-})
 
-describe('the topic', () => {
-  test('is one, of a fixed logical id, since people subscribe to it, and an output says where', () => {
+  test('the topic is one, of a fixed logical id, since people subscribe to it, and an output says where', () => {
     expect(resourcesOf(service, 'AWS::SNS::Topic').map(([id]) => id)).toEqual(['AlarmTopic'])
-    expect(service.Outputs.AlarmTopicArn).toMatchObject({ Value: { Ref: 'AlarmTopic' } })
+    expect(service.Outputs.AlarmTopicArn).toMatchObject({ Value: topic })
   })
 
-  const policyOf = (template: typeof service) => {
-    const policies = resourcesOf(template, 'AWS::SNS::TopicPolicy')
+  test('the topic takes messages of services that ring, for this account, and of nobody else', () => {
+    const policies = resourcesOf(service, 'AWS::SNS::TopicPolicy')
     expect(policies).toHaveLength(1)
-    return policies.flatMap(([, { Properties }]) => {
-      expect((Properties.Topics as unknown[]).map((topic) => write(topic))).toEqual(['<AlarmTopic>'])
+    const policy = policies.flatMap(([, { Properties }]) => {
+      expect((Properties.Topics as unknown[]).map((each) => write(each))).toEqual(['<AlarmTopic>'])
       return statements(Properties.PolicyDocument)
     })
-  }
-
-  const publish = {
-    sid: 'PublishAlarms',
-    effect: 'Allow',
-    actions: ['sns:Publish'],
-    resources: ['<AlarmTopic>'],
-    principals: ['cloudwatch.amazonaws.com'],
-  }
-
-  test('takes messages of the alarms of this account, and of nobody else', () => {
-    const policy = policyOf(service)
-    expect(policy).toMatchObject([publish])
-    expect(policy.map(({ conditions }) => conditions)).toEqual([
-      {
-        StringEquals: { 'aws:SourceAccount': '000000000000' },
-        ArnLike: { 'aws:SourceArn': 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:*' },
-      },
-    ])
-  })
-
-  test('refuses what does not come over TLS, where the stage says so', () => {
-    const { service: strict } = synthesise({ ...stage, enforcesTls: true })
-    expect(policyOf(strict)).toMatchObject([
-      { effect: 'Deny', actions: ['sns:Publish'], conditions: { Bool: { 'aws:SecureTransport': 'false' } } },
-      publish,
-    ])
+    const account = stage === 'local' ? '000000000000' : '111122223333'
+    const publishers = policy.filter(({ effect }) => effect === 'Allow')
+    expect(publishers.map(({ principals }) => principals)).toEqual(
+      stage === 'local'
+        ? [['cloudwatch.amazonaws.com']]
+        : [['cloudwatch.amazonaws.com'], ['events.amazonaws.com'], ['budgets.amazonaws.com']],
+    )
+    for (const { actions, resources, conditions } of publishers) {
+      expect({ actions, resources }).toEqual({ actions: ['sns:Publish'], resources: ['<AlarmTopic>'] })
+      expect(conditions).toMatchObject({ StringEquals: { 'aws:SourceAccount': account } })
+      expect(JSON.stringify(conditions)).toMatch(
+        /"ArnLike":\{"aws:SourceArn":"arn:aws:[a-z]+:[a-z0-9-]*:\d{12}:[a-z/:*]+"\}/,
+      )
+    }
+    expect(policy.filter(({ effect }) => effect === 'Deny').map(({ conditions }) => conditions)).toEqual(
+      stage === 'local' ? [] : [{ Bool: { 'aws:SecureTransport': 'false' } }],
+    )
   })
 })
 
-test('the alarms of another stage hear that stage only', () => {
-  const { service: other } = synthesise({ ...stage, name: 'other' as 'local' })
-  for (const [, { Properties }] of resourcesOf(other, 'AWS::CloudWatch::Alarm')) {
-    expect(Properties.AlarmName).toMatch(/^verified-wallets-other-/)
-    expect(Properties.Dimensions).toContainEqual({ Name: 'stage', Value: 'other' })
+describe.each(['dev', 'prod'])('the promises in %s', (stage) => {
+  const service = serviceOf(stage)
+  const windows = Object.fromEntries(
+    resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([id, { Properties }]) => [id, Properties]),
+  )
+
+  test.each([
+    ['availability-burns-fast', 0.0144, [3600, 300]],
+    ['availability-burns-slow', 0.006, [21_600, 1800]],
+    ['wallets-in-time-burns-fast', 0.144, [3600, 300]],
+    ['wallets-in-time-burns-slow', 0.06, [21_600, 1800]],
+  ])('%s rings while a share of %f is bad in both windows', (name, threshold, periods) => {
+    const composite = resourcesOf(service, 'AWS::CloudWatch::CompositeAlarm').find(
+      ([, { Properties }]) => Properties.AlarmName === `verified-wallets-${stage}-${name}`,
+    )
+    const rule = JSON.stringify(composite?.[1].Properties.AlarmRule)
+    expect(rule).toContain('AND')
+    const parts = [...rule.matchAll(/\["(\w+)","Arn"\]/g)].map(([, id = '']) => windows[id])
+    expect(parts.map((part) => part?.AlarmActions)).toEqual([undefined, undefined])
+    expect(parts.map((part) => Number(Number(part?.Threshold).toFixed(6)))).toEqual([threshold, threshold])
+    const read = parts.map((part) =>
+      ((part?.Metrics ?? []) as { MetricStat?: { Period: number } }[]).flatMap((each) => each.MetricStat?.Period ?? []),
+    )
+    expect(read).toEqual(periods.map((period) => [period, period]))
+  })
+})
+
+test('the budget of a stage tells at 80 % spent and at all of it forecast', () => {
+  for (const [stage, amount] of Object.entries({ dev: 450, prod: 2000 })) {
+    expect(resourcesOf(serviceOf(stage), 'AWS::Budgets::Budget').map(([, { Properties }]) => Properties)).toMatchObject(
+      [
+        {
+          Budget: { BudgetType: 'COST', TimeUnit: 'MONTHLY', BudgetLimit: { Amount: amount, Unit: 'USD' } },
+          NotificationsWithSubscribers: [
+            { Notification: { NotificationType: 'ACTUAL', Threshold: 80 } },
+            { Notification: { NotificationType: 'FORECASTED', Threshold: 100 } },
+          ],
+        },
+      ],
+    )
+  }
+})
+
+test('the mapping writes the groups of metrics that alarms read', () => {
+  for (const stage of ['dev', 'prod']) {
+    const mappings = resourcesOf(serviceOf(stage), 'AWS::Lambda::EventSourceMapping').map(
+      ([, { Properties }]) => Properties,
+    )
+    expect(mappings.filter(({ ProvisionedPollerConfig }) => ProvisionedPollerConfig !== undefined)).toMatchObject([
+      { MetricsConfig: { Metrics: ['EventCount', 'ErrorCount', 'KafkaMetrics'] } },
+    ])
   }
 })

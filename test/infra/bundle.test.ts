@@ -15,7 +15,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FileSystem } from 'aws-cdk-lib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { BundleError, type Bundles, bundleFunctions, functionNames } from '../../lib/bundle.ts'
+import { type Bundles, bundleFunctions, functionNames } from '../../lib/bundle.ts'
+import { BundleError } from '../../lib/bundle-error.ts'
+import { thisMachine } from '../../lib/native-packages.ts'
 
 const project = join(import.meta.dirname, '../..')
 let folder: string
@@ -35,13 +37,14 @@ beforeEach(() => {
     cpSync(join(project, file), join(root, file))
   }
   symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'))
+  symlinkSync(join(project, 'package-lock.json'), join(root, 'package-lock.json'))
 })
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Bundles, and forgets the repository, so that nothing is found there by accident. */
 async function bundleApart(): Promise<Bundles> {
-  const bundles = await bundleFunctions(root, join(folder, 'bundles'))
+  const bundles = await bundleFunctions(root, join(folder, 'bundles'), thisMachine)
   rmSync(root, { recursive: true })
   return bundles
 }
@@ -59,7 +62,53 @@ test('makes one folder a function, with one ESM file that Node runs', async () =
   const bundles = await bundleApart()
   expect(Object.keys(bundles)).toEqual([...functionNames])
   for (const name of functionNames) expect(call(bundles[name]), name).toBe('1')
-  expect(readdirSync(bundles.read)).toEqual(['main.mjs'])
+  expect(readdirSync(bundles.read)).toEqual(['main.mjs', 'main.mjs.map'])
+})
+
+test('an error tells where it was thrown in our sources, not where in the bundle', async () => {
+  writeFileSync(
+    join(root, 'functions/read/main.ts'),
+    `export const handler = async () => {
+      const complain = (): never => { throw new Error('said so') }
+      return complain()
+    }`,
+  )
+  const bundles = await bundleApart()
+  const script = `const { handler } = await import('./main.mjs'); await handler().catch(({ stack }) => console.log(stack))`
+  const options = ['--enable-source-maps', '--input-type=module', '--eval', script]
+  const stack = execFileSync(process.execPath, options, { cwd: bundles.read, encoding: 'utf8' })
+  expect(stack).toMatch(/functions\/read\/main\.ts:2:/)
+})
+
+test('calls of AWS are signed with what Lambda puts into the environment, for every operation that is called', async () => {
+  writeFileSync(
+    join(root, 'functions/read/main.ts'),
+    `import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
+    import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+    const seen = []
+    const requestHandler = { handle: async (request) => {
+      seen.push([request.method, request.path, request.headers.authorization.match(/Credential=\\w+/)[0]])
+      throw Object.assign(new Error('seen enough'), { name: 'Seen' })
+    } }
+    const options = { requestHandler, maxAttempts: 1, region: 'us-east-1' }
+    export const handler = async () => {
+      const asked = { Bucket: 'documents', Key: 'one' }
+      await new S3Client(options).send(new GetObjectCommand(asked)).catch(() => {})
+      await new LambdaClient(options).send(new InvokeCommand({ FunctionName: 'inspect' })).catch(() => {})
+      return seen
+    }`,
+  )
+  const bundles = await bundleApart()
+  const credentials = { AWS_ACCESS_KEY_ID: 'OFTHEROLE', AWS_SECRET_ACCESS_KEY: 'none', AWS_SESSION_TOKEN: 'none' }
+  const script = `const { handler } = await import('./main.mjs'); console.log(JSON.stringify(await handler()))`
+  const said = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+    ...{ cwd: bundles.read, encoding: 'utf8' as const },
+    env: { PATH: process.env.PATH, ...credentials },
+  })
+  expect(JSON.parse(said)).toEqual([
+    ['GET', '/one', 'Credential=OFTHEROLE'],
+    ['POST', '/2015-03-31/functions/inspect/invocations', 'Credential=OFTHEROLE'],
+  ])
 })
 
 test('CommonJS of a dependency finds its require: kafkajs', async () => {
@@ -69,6 +118,37 @@ test('CommonJS of a dependency finds its require: kafkajs', async () => {
   )
   const bundles = await bundleApart()
   expect(call(bundles.announce)).toBe('"function"')
+})
+
+test('tokens of IAM are made inside a bundle', async () => {
+  cpSync(join(project, 'shared'), join(root, 'shared'), { recursive: true })
+  writeFileSync(
+    join(root, 'functions/announce/main.ts'),
+    `import { createMskLogin } from '../../shared/msk.ts'
+    import { createRdsToken } from '../../shared/rds.ts'
+    export const handler = async (broker: string, host: string) => {
+      Object.assign(process.env, { AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'x' })
+      const { value } = await createMskLogin([broker]).readToken()
+      const token = await createRdsToken({ host, port: 5432, role: 'app_announce' })
+      return [Buffer.from(value, 'base64url').toString(), token].map((text) => text.includes('AKIDEXAMPLE'))
+    }\n`,
+  )
+  const bundles = await bundleApart()
+  const names = ['b-1.x.c2.kafka.us-east-1.amazonaws.com:9098', 'x.us-east-1.rds.amazonaws.com']
+  expect(call(bundles.announce, ...names)).toBe('[true,true]')
+})
+
+test('who opens a database of RDS finds its certificates beside itself, in no file that a cold start parses', async () => {
+  cpSync(join(project, 'shared'), join(root, 'shared'), { recursive: true })
+  writeFileSync(
+    join(root, 'functions/read/main.ts'),
+    `import { readRdsCertificates } from '../../shared/rds.ts'
+    export const handler = async (host: string) => (await readRdsCertificates(host)).length\n`,
+  )
+  const bundles = await bundleApart()
+  expect(Number(call(bundles.read, 'x.eu-central-1.rds.amazonaws.com'))).toBeGreaterThanOrEqual(3)
+  expect(readFileSync(join(bundles.read, 'main.mjs'), 'utf8')).not.toContain('BEGIN CERTIFICATE')
+  expect(existsSync(join(bundles.intake, 'node_modules'))).toBe(false)
 })
 
 test('inspect finds sharp and the wasm of PDFium beside itself', async () => {
@@ -107,33 +187,28 @@ test('wallet finds the module of its curve beside itself', async () => {
 test('docs finds the contract and the page beside itself', async () => {
   const bundles = await bundleApart()
   expect(readdirSync(bundles.docs).toSorted()).toEqual([
-    ...['main.mjs', 'openapi.json', 'own.css', 'own.js', 'swagger-ui-bundle.js', 'swagger-ui.css'],
+    ...['main.mjs', 'main.mjs.map', 'openapi.json', 'own.css', 'own.js', 'swagger-ui-bundle.js', 'swagger-ui.css'],
   ])
 })
 
 test('the same sources give the same bytes, so that nothing is deployed anew', async () => {
-  const first = await bundleFunctions(root, join(folder, 'first'))
+  const first = await bundleFunctions(root, join(folder, 'first'), thisMachine)
   cpSync(root, join(folder, 'elsewhere'), { recursive: true, verbatimSymlinks: true })
-  const second = await bundleFunctions(join(folder, 'elsewhere'), join(folder, 'second'))
+  const second = await bundleFunctions(join(folder, 'elsewhere'), join(folder, 'second'), thisMachine)
   for (const name of functionNames) {
     expect(FileSystem.fingerprint(second[name]), name).toBe(FileSystem.fingerprint(first[name]))
   }
 })
 
 test('a new migration changes the asset of migrate, and of no other function', async () => {
-  const before = await bundleFunctions(root, join(folder, 'before'))
+  const before = await bundleFunctions(root, join(folder, 'before'), thisMachine)
   writeFileSync(join(root, 'functions/migrate/migrations/0002-second.sql'), 'select 2;\n')
-  const after = await bundleFunctions(root, join(folder, 'after'))
+  const after = await bundleFunctions(root, join(folder, 'after'), thisMachine)
   expect(readFileSync(join(after.migrate, 'migrations/0002-second.sql'), 'utf8')).toBe('select 2;\n')
   const changed = functionNames.filter(
     (name) => FileSystem.fingerprint(before[name]) !== FileSystem.fingerprint(after[name]),
   )
   expect(changed).toEqual(['migrate'])
-})
-
-test('no function of the project contains ethers or tronweb, else it would be refused as below', async () => {
-  const bundles = await bundleFunctions(project, join(folder, 'bundles'))
-  expect(Object.keys(bundles)).toEqual([...functionNames])
 })
 
 test.each(['ethers', 'tronweb'])('%s in a function is refused, also when another package brings it', async (heavy) => {
@@ -146,7 +221,7 @@ test.each(['ethers', 'tronweb'])('%s in a function is refused, also when another
     join(root, 'functions/read/main.ts'),
     `import { encode } from '../../shared/encode.ts'\nexport const handler = async () => encode()\n`,
   )
-  const bundling = bundleFunctions(root, join(folder, 'bundles'))
+  const bundling = bundleFunctions(root, join(folder, 'bundles'), thisMachine)
   await expect(bundling).rejects.toThrow(BundleError)
   await expect(bundling).rejects.toThrow(`${heavy} in read`)
 })
@@ -154,7 +229,7 @@ test.each(['ethers', 'tronweb'])('%s in a function is refused, also when another
 test('says which functions are missing', async () => {
   rmSync(join(root, 'functions/read'), { recursive: true })
   rmSync(join(root, 'functions/wallet/main.ts'))
-  const bundling = bundleFunctions(root, join(folder, 'bundles'))
+  const bundling = bundleFunctions(root, join(folder, 'bundles'), thisMachine)
   await expect(bundling).rejects.toThrow(BundleError)
   await expect(bundling).rejects.toThrow('missing: wallet, read')
 })

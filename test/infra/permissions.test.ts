@@ -10,10 +10,12 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
     ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseIntakeSecret.Id>'] },
     InvokeAnnounce: { actions: ['lambda:InvokeFunction'], resources: ['<Announce.Arn>'] },
     PutDocuments: { actions: ['s3:PutObject'], resources: ['<DocumentBucket.Arn>/incoming/*'] },
+    EncryptDocuments: { actions: ['kms:GenerateDataKey'], resources: ['<DocumentKey.Arn>'] },
   },
   Inspect: {
     GetDocuments: { actions: ['s3:GetObject'], resources: ['<DocumentBucket.Arn>/incoming/*'] },
     TellMissingDocuments: { actions: ['s3:ListBucket'], resources: ['<DocumentBucket.Arn>'] },
+    DecryptDocuments: { actions: ['kms:Decrypt'], resources: ['<DocumentKey.Arn>'] },
   },
   Verification: {
     ReadOwnDatabaseSecret: {
@@ -73,6 +75,7 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
 /** Resources that are a bare wildcard, each with its reason. */
 const wildcards: Record<string, string> = {
   DrawEntropy: 'GenerateRandom belongs to no key: IAM knows no resource for it',
+  WriteTraces: 'X-Ray has no resources of its own to name',
 }
 
 const functions = Object.fromEntries(
@@ -117,6 +120,7 @@ describe('a function may do exactly', () => {
         actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
         resources: [logGroup.replace('>', '.Arn>')],
       },
+      WriteTraces: { actions: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], resources: ['*'] },
     }
     expect(actual.map((statement) => statement.sid).toSorted()).toEqual(Object.keys(expected).toSorted())
     expect(
@@ -127,8 +131,10 @@ describe('a function may do exactly', () => {
         ]),
       ),
     ).toEqual(expected)
-    expect(actual.map(({ effect, conditions }) => ({ effect, conditions }))).toEqual(
-      actual.map(() => ({ effect: 'Allow', conditions: undefined })),
+    // Those of the documents' key: test/infra/documents.test.ts.
+    const unconditional = actual.filter(({ sid }) => !/^(En|De)cryptDocuments$/.test(sid))
+    expect(unconditional.map(({ effect, conditions }) => ({ effect, conditions }))).toEqual(
+      unconditional.map(() => ({ effect: 'Allow', conditions: undefined })),
     )
   })
 })
@@ -166,7 +172,7 @@ test('who imports a root may fill the vault, and what the key allows: no more', 
   ])
 })
 
-test('no role has a managed policy, and none but the provider of the trigger an inline one', () => {
+test('no role has a managed policy, and none but those of the trigger and of the access log an inline one', () => {
   const roles = [data, service].flatMap((template) => resourcesOf(template, 'AWS::IAM::Role'))
   expect(roles.length).toBeGreaterThan(Object.keys(table).length)
   for (const [id, role] of roles) {
@@ -174,20 +180,32 @@ test('no role has a managed policy, and none but the provider of the trigger an 
     expect(role.Properties, id).not.toHaveProperty('PermissionsBoundary')
   }
   const inline = roles.filter(([, role]) => role.Properties.Policies !== undefined)
-  expect(inline.map(([id]) => id)).toEqual([expect.stringMatching(/^AWSCDKTriggerCustomResourceProvider/)])
-  const documents = inline[0]?.[1].Properties.Policies as { PolicyDocument: unknown }[]
-  expect(documents.flatMap(({ PolicyDocument }) => statements(PolicyDocument))).toMatchObject([
-    { effect: 'Allow', actions: ['lambda:InvokeFunction'], resources: [`<${functions.Migrate}.Arn>:*`] },
+  expect(inline.map(([id]) => id.replace(/Role.*/, '')).toSorted()).toEqual([
+    'AWSCDKTriggerCustomResourceProviderCustomResourceProvider',
+    'HttpAccessLog',
   ])
+  const documents = inline.flatMap(([, { Properties }]) => Properties.Policies as { PolicyDocument: unknown }[])
+  expect(documents.flatMap(({ PolicyDocument }) => statements(PolicyDocument))).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({
+        effect: 'Allow',
+        actions: ['lambda:InvokeFunction'],
+        resources: [`<${functions.Migrate}.Arn>:*`],
+      }),
+      expect.objectContaining({ sid: 'WriteGatewayLogs', effect: 'Allow' }),
+    ]),
+  )
   for (const template of [data, service]) expect(resourcesOf(template, 'AWS::IAM::ManagedPolicy')).toEqual([])
 })
 
-test('only Lambda can take on a role, and people of the account that of importing a root', () => {
+test('a role is taken on by its service, that of importing by people; in local, to be tried, all by the account as well', () => {
+  const account = 'arn:aws:iam::000000000000:root'
   for (const [id, role] of [data, service].flatMap((template) => resourcesOf(template, 'AWS::IAM::Role'))) {
-    const principal = id === 'VaultImportRole' ? 'arn:aws:iam::000000000000:root' : 'lambda.amazonaws.com'
-    expect(statements(role.Properties.AssumeRolePolicyDocument), id).toMatchObject([
-      { effect: 'Allow', actions: ['sts:AssumeRole'], principals: [principal] },
-    ])
+    const principal = id.startsWith('HttpAccessLog') ? 'apigateway.amazonaws.com' : 'lambda.amazonaws.com'
+    const trusted = id === 'VaultImportRole' ? [account] : [principal, account]
+    expect(statements(role.Properties.AssumeRolePolicyDocument), id).toMatchObject(
+      trusted.map((each) => ({ effect: 'Allow', actions: ['sts:AssumeRole'], principals: [each] })),
+    )
   }
 })
 

@@ -34,10 +34,9 @@ function functionOf(name: string): Resource {
 }
 
 function environmentOf(name: string): Record<string, string> {
-  // No variable at all is no environment.
-  const { Variables } = (functionOf(name).Properties.Environment ?? { Variables: {} }) as {
-    Variables: Record<string, unknown>
-  }
+  const { Variables } = functionOf(name).Properties.Environment as { Variables: Record<string, unknown> }
+  // Node's own, and the same for all.
+  delete Variables.NODE_OPTIONS
   return Object.fromEntries(Object.entries(Variables).map(([key, value]) => [key, write(value, data)]))
 }
 
@@ -52,6 +51,7 @@ const expected = {
     environment: {
       ...database,
       DATABASE_LOGIN: 'secret:<DatabaseIntakeSecret.Id>',
+      STAGE: 'local',
       DOCUMENT_BUCKET: '<DocumentBucket>',
       MAX_DOCUMENT_SIZE_MB: '7',
       POST_LIMIT_CAPACITY: '20',
@@ -63,7 +63,7 @@ const expected = {
   },
   Inspect: {
     schema: inspectEnvironment,
-    environment: { DOCUMENT_BUCKET: '<DocumentBucket>' },
+    environment: { STAGE: 'local', DOCUMENT_BUCKET: '<DocumentBucket>' },
     timeout: 10,
     memory: 1769,
   },
@@ -73,6 +73,7 @@ const expected = {
       ...database,
       ...userVerified,
       DATABASE_LOGIN: 'secret:<DatabaseVerificationSecret.Id>',
+      STAGE: 'local',
       INSPECT_FUNCTION: `<${idOf('Inspect')}>`,
     },
     timeout: 25,
@@ -99,6 +100,7 @@ const expected = {
       ...database,
       ...userVerified,
       DATABASE_LOGIN: 'secret:<DatabaseAnnounceSecret.Id>',
+      STAGE: 'local',
       WALLET_CREATED_TOPIC: 'wallet.created',
       VAULT_SECRET_ARN: '<VaultSecret.Id>',
     },
@@ -107,7 +109,7 @@ const expected = {
   },
   Read: {
     schema: readEnvironment,
-    environment: { ...database, DATABASE_LOGIN: 'secret:<DatabaseReadSecret.Id>' },
+    environment: { ...database, DATABASE_LOGIN: 'secret:<DatabaseReadSecret.Id>', STAGE: 'local' },
     timeout: 10,
     memory: 256,
   },
@@ -125,7 +127,7 @@ const expected = {
   Docs: { schema: docsEnvironment, environment: {}, timeout: 10, memory: 256 },
   Authorize: {
     schema: authorizeEnvironment,
-    environment: { TOKENS: JSON.stringify(stage.tokens) },
+    environment: { STAGE: 'local', TOKENS: JSON.stringify(stage.tokens) },
     timeout: 10,
     memory: 512,
   },
@@ -370,6 +372,7 @@ describe('the API', () => {
     ['INVALID_SIGNATURE', 401, 'unauthorized', undefined],
     ['EXPIRED_TOKEN', 401, 'unauthorized', undefined],
     ['ACCESS_DENIED', 403, 'forbidden', undefined],
+    ['WAF_FILTERED', 403, 'blocked', undefined],
     ['AUTHORIZER_FAILURE', 503, 'unavailable', "'5'"],
     ['AUTHORIZER_CONFIGURATION_ERROR', 500, 'internal', undefined],
     ['REQUEST_TOO_LARGE', 413, 'too_large', undefined],

@@ -37,6 +37,9 @@ export type Template = {
 
 export type Templates = { readonly data: Template; readonly service: Template; readonly validation: string | undefined }
 
+/** A row of the stage table, as it is without settings. */
+export const stageOf = (name: Stage['name']): Stage => (name === 'local' ? localStage() : deployedStage(name))
+
 /** The row of a deployed stage, for the account of AWS's documentation. */
 export function deployedStage(name: 'dev' | 'prod'): Stage {
   return findStage(name, readSettings({}))
@@ -57,10 +60,7 @@ export function synthesise(stage: Stage, validate = false): Templates {
   if (validate) delete process.env.CDK_VALIDATION
   else process.env.CDK_VALIDATION = 'false'
   try {
-    const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'))
-    const app = new App({ context, analyticsReporting: false, outdir: join(folder, 'out') })
-    const data = new DataStack(app, { stage })
-    const service = new ServiceStack(app, { stage, data, bundles: writeBundles(folder) })
+    const { app, data, service } = build(stage, folder)
     const assembly = app.synth()
     return {
       data: assembly.getStackByName(data.stackName).template,
@@ -72,6 +72,14 @@ export function synthesise(stage: Stage, validate = false): Templates {
     else process.env.CDK_VALIDATION = before
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Both stacks as constructs. The folder is needed until they are synthesised. */
+export function build(stage: Stage, folder: string): { app: App; data: DataStack; service: ServiceStack } {
+  const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'))
+  const app = new App({ context, analyticsReporting: false, outdir: join(folder, 'out') })
+  const data = new DataStack(app, { stage })
+  return { app, data, service: new ServiceStack(app, { stage, data, bundles: writeBundles(folder) }) }
 }
 
 function writeBundles(folder: string): Bundles {

@@ -51,6 +51,14 @@ describe('the pool', () => {
     expect(client).toMatchObject({ AllowedOAuthFlows: ['client_credentials'], GenerateSecret: true })
   })
 
+  test('has a domain, where tokens are asked for, and asks each user for a second factor', () => {
+    assertions.resourceCountIs('AWS::Cognito::UserPoolDomain', 1)
+    expect(data.Resources.UserPool?.Properties).toMatchObject({
+      MfaConfiguration: 'ON',
+      EnabledMfas: ['SOFTWARE_TOKEN_MFA'],
+    })
+  })
+
   test('knows no other client', () => {
     assertions.resourceCountIs('AWS::Cognito::UserPoolClient', 2)
   })

@@ -4,6 +4,7 @@ import type postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { type AnnouncePorts, announce } from '../../functions/announce/announce.ts'
 import { runAnnounceTransaction } from '../../functions/announce/announce-tables.ts'
+import { readBacklog } from '../../functions/announce/backlog.ts'
 import { forgetExpired } from '../../functions/announce/forget.ts'
 import { createHandler } from '../../functions/announce/handler.ts'
 import { lockWaiting } from '../../functions/announce/waiting.ts'
@@ -15,18 +16,16 @@ import { type EventRecord, toUserVerified, toWalletCreated } from '../../shared/
 import { writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createPublisher, type Publish } from '../../shared/kafka.ts'
 import { extendVerified, findVerification } from '../../shared/verifications.ts'
-import { findWallets } from '../../shared/wallets.ts'
+import { findWallets, lockUnannouncedWallets } from '../../shared/wallets.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { catchError, createMemoryLog, noon } from '../support/fakes.ts'
+import { catchError, createMemoryLog, createMemoryMetrics, noon } from '../support/fakes.ts'
 import { createTestKafka, type ReadRecord } from '../support/kafka.ts'
 import { issue, makeKafkaRecord, makeVerifiedRecord } from '../support/wallet-records.ts'
 
 const kafka = createTestKafka(inject('kafkaBrokers'))
-const publisher = createPublisher({
-  brokers: inject('kafkaBrokers').split(','),
-  clientId: 'announce',
-  now: Date.now,
-})
+const open = (brokers: readonly string[]) =>
+  createPublisher({ brokers, clientId: 'announce', login: undefined, deadline: 20_000, now: Date.now })
+const publisher = open(inject('kafkaBrokers').split(','))
 let database: TestDatabase
 let owner: postgres.Sql
 let wallet: Database
@@ -47,10 +46,13 @@ beforeEach(async () => {
 
 afterAll(() => publisher.close())
 
+const metrics = createMemoryMetrics()
+
 /** Ports on a connection of their own, with the topics of this test unless said otherwise. */
 function makePorts(overrides: Partial<AnnouncePorts> = {}): AnnouncePorts {
   const announcer = database.open('app_announce')
   return {
+    ...metrics,
     now: () => laterBy(3600),
     userVerifiedTopic: ports?.userVerifiedTopic,
     walletCreatedTopic: ports?.walletCreatedTopic,
@@ -134,7 +136,7 @@ test('a verdict is left to the verification function for a minute', async () => 
 
 test('two sweeps at once publish each event once, over more than a page', async () => {
   await Promise.all([insertVerified(1100), insertWallets(1100)])
-  const others = createPublisher({ brokers: inject('kafkaBrokers').split(','), clientId: 'announce-2', now: Date.now })
+  const others = open(inject('kafkaBrokers').split(','))
   try {
     const results = await Promise.all([announce(ports), announce(makePorts({ publish: others.publish }))])
     // Each skips what the other holds; what is left over by both is none.
@@ -174,7 +176,7 @@ test('after a crash between publishing and noting, the next sweep publishes the 
 test('without Kafka nothing is noted, and everything goes out when it is back', async () => {
   await issue(wallet, [makeVerifiedRecord('user-1', 'ethereum')])
   await insertVerified(2)
-  const nowhere = createPublisher({ brokers: ['127.0.0.1:1'], clientId: 'announce', now: Date.now })
+  const nowhere = open(['127.0.0.1:1'])
   const error = await catchError(() => announce(makePorts({ publish: nowhere.publish })))
   expect(error).toBeInstanceOf(UnavailableError)
   expect(await owner`select from wallet.wallets where announced_at is not null`).toHaveLength(0)
@@ -184,11 +186,12 @@ test('without Kafka nothing is noted, and everything goes out when it is back', 
 test('the handler tells of its part, and of nothing when there was nothing', async () => {
   const beats: string[] = []
   const log = createMemoryLog()
-  const nowhere = createPublisher({ brokers: ['127.0.0.1:1'], clientId: 'announce', now: Date.now })
+  const nowhere = open(['127.0.0.1:1'])
   const dependencies = {
     ...ports,
     log,
     beat: async (status: string) => void beats.push(status),
+    readState: async () => ({ backlog: await database.open('app_announce').run(readBacklog), heartbeats: [] }),
     forget: () => database.open('app_announce').run((sql) => forgetExpired(sql, 100)),
   }
   const handler = createHandler({ ...dependencies, pingKafka: publisher.ping })
@@ -318,6 +321,40 @@ test('whose cause leaves no trace is tried again every ten minutes, the oldest a
   expect(await sweepAt(600.5, false)).toBe(0)
   expect(await sweepAt(602, false)).toBe(1)
   expect(await readKeys()).toEqual(['oldest', 'second'])
+})
+
+test('the backlog is what is committed and not announced, and what waits; the oldest of each', async () => {
+  const readRest = () => database.open('app_announce').run(readBacklog)
+  const nothing = { count: 0, since: null }
+  expect(await readRest()).toEqual({ unannounced: nothing, waiting: nothing })
+  await insertVerified(2)
+  await insertWallets(3)
+  await park([makeWaiting('b')], 'no_root', 3)
+  await park([makeWaiting('a')], 'account_indices_used_up', 1)
+  expect(await readRest()).toEqual({
+    unannounced: { count: 5, since: noon },
+    waiting: { count: 2, since: laterBy(1) },
+  })
+  await announce(ports)
+  expect(await readRest()).toEqual({ unannounced: nothing, waiting: nothing })
+})
+
+test('a wallet tells when it was asked for: at the first POST whose first attempt passed', async () => {
+  const insert = (document: string, attempt: number, seconds: number, verified = true) => owner`
+    insert into verification.verifications
+      (id, user_id, network, address_type, document_sha256, request_id, created_at, attempt, status, verified_at)
+    values (gen_random_uuid(), 'issued 1', 'tron', 'base58check', sha256(${document}::bytea), 'request-1', ${laterBy(-seconds)},
+      ${attempt}, ${verified ? 'verified' : 'rejected'}, ${verified ? noon : null})`
+  const findAsked = () =>
+    database.open('app_announce').run(async (sql) => (await lockUnannouncedWallets(sql, 1))[0]?.askedAt)
+  await insertWallets(1)
+  expect(await findAsked()).toBeNull()
+  await insert('rejected', 1, 50, false)
+  await insert('again', 2, 40)
+  expect(await findAsked()).toBeNull()
+  await insert('later', 1, 20)
+  await insert('first', 1, 30)
+  expect(await findAsked()).toEqual(laterBy(-30))
 })
 
 test('waiting records come the oldest first, as many as are asked for', async () => {

@@ -42,6 +42,8 @@ function open(options: Partial<DatabaseOptions> = {}): Database {
     port: Number(port),
     name: pathname.slice(1),
     applicationName: 'test',
+    tls: 'off',
+    now: Date.now,
     deadline: 30_000,
     readCredentials: async () => ({ username, password }),
     ...options,
@@ -295,13 +297,17 @@ test('an error of another service inside a transaction rolls it back, though it 
   expect(await database.run(findIds)).toEqual([])
 })
 
-test('a wrong password is an outage: passwords change, and are read anew after a failure', async () => {
+test('a password that is refused is read anew and tried once more; refused again it is an outage', async () => {
   const { username, password } = new URL(server.first.url)
-  const passwords = ['wrong', password]
-  const database = open({ readCredentials: async () => ({ username, password: passwords.shift() ?? 'none left' }) })
+  const passwords = ['old', password, 'old', 'still old', password]
+  const readCredentials = async () => ({ username, password: passwords.shift() ?? 'none left' })
+  const database = open({ readCredentials })
+  expect(await database.run(findIds)).toEqual([])
+  expect(await database.run(findIds)).toEqual([])
+  expect(passwords).toHaveLength(3)
+  await database.close()
   const error = await expectUnavailable(() => database.run(findIds))
   expect(error.cause).toMatchObject({ code: '28P01' })
-  expect(await database.run(findIds)).toEqual([])
   expect(await database.run(findIds)).toEqual([])
   expect(passwords).toEqual([])
 })

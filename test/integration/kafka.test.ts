@@ -25,6 +25,8 @@ function open(options: { brokers?: readonly string[]; now?: () => number } = {})
   const publisher = createPublisher({
     brokers: broker.first.bootstrapServers,
     clientId: 'test',
+    login: undefined,
+    deadline: 20_000,
     now: Date.now,
     ...options,
   })

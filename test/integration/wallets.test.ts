@@ -82,7 +82,7 @@ test('unannounced wallets are found, the oldest first, and what another holds is
   const lock = (limit: number) => inTransaction(announcer, (tx) => lockUnannouncedWallets(tx, limit))
   expect(toUsers(await lock(10))).toEqual(['a', 'b', 'c'])
   expect(toUsers(await lock(2))).toEqual(['a', 'b'])
-  expect((await lock(1))[0]).toEqual(await findWallet(reader, 'a', 'ethereum', 'eip55'))
+  expect((await lock(1))[0]).toEqual({ ...(await findWallet(reader, 'a', 'ethereum', 'eip55')), askedAt: null })
   await inTransaction(database.connect('app_announce'), async (tx) => {
     const held = await lockUnannouncedWallets(tx, 2)
     expect(toUsers(await lock(10))).toEqual(['c'])

@@ -20,7 +20,7 @@ const templateName = 'migrated'
 const migrationsFolder = new URL('../../functions/migrate/migrations/', import.meta.url)
 
 /** The password that the function's role has in tests. */
-export const toPassword = (role: FunctionRole) => `password of ${role}`
+const toPassword = (role: FunctionRole) => `password of ${role}`
 
 /** The project's migrations. */
 export async function readMigrations(): Promise<readonly Migration[]> {
@@ -95,6 +95,8 @@ export async function createTestDatabase(options: { empty?: boolean; serverUrl?:
         port: Number(url.port),
         name,
         applicationName: role,
+        tls: 'off',
+        now: Date.now,
         deadline,
         readCredentials: async () => ({ username: role, password: toPassword(role) }),
       })

@@ -28,6 +28,23 @@ export function createMemoryLog(): Log & { readonly lines: LogLine[] } {
   return { lines, info: keep('info'), warn: keep('warn'), error: keep('error') }
 }
 
+/** Metrics that keep their sums and values; the key of what has dimensions has their values behind a space. */
+export function createMemoryMetrics() {
+  const counted: Record<string, number> = {}
+  const values: Record<string, number[]> = {}
+  return {
+    counted,
+    values,
+    count: (metric: string, value: number, ...dimensions: readonly object[]) => {
+      const key = [metric, ...dimensions.flatMap((given) => Object.values(given))].join(' ')
+      if (value !== 0) counted[key] = (counted[key] ?? 0) + value
+    },
+    measure: (metric: string, value: number) => {
+      values[metric] = [...(values[metric] ?? []), value]
+    },
+  }
+}
+
 export function makeVerification(overrides: Partial<Verification> = {}): Verification {
   return {
     id: verificationId,

@@ -186,7 +186,7 @@ const isZeroPage = (bytes: Uint8Array, at: number) =>
 /** A mapping of the process, from /proc/self/maps. Addresses are below 2^47: exact as numbers. */
 export type Region = { readonly start: number; readonly end: number; readonly access: string; readonly name: string }
 
-export function readRegions(): Region[] {
+function readRegions(): Region[] {
   const lines = readFileSync('/proc/self/maps', 'latin1').split('\n')
   return lines.flatMap((line) => {
     const match = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+\s*(.*)$/.exec(line)

@@ -32,14 +32,19 @@ async function startOwn<Server extends Running>(start: () => Promise<Server>): P
   }
 }
 
-export async function startOwnPostgres() {
+export async function startOwnPostgres(settings: Readonly<Record<string, string>> = {}) {
   const stateFolder = await mkdtemp(join(inject('serversFolder'), 'postgres-'))
   const port = await findFreePort()
-  return await startOwn(() => startPostgres({ stateFolder, port }))
+  return await startOwn(() => startPostgres({ stateFolder, port, settings }))
 }
 
-export async function startOwnKafka() {
+/** @param toProperties more properties of the broker, given its ports */
+export async function startOwnKafka(
+  toProperties: (ports: { port: number; controllerPort: number }) => readonly string[] = () => [],
+) {
   const stateFolder = await mkdtemp(join(inject('serversFolder'), 'kafka-'))
   const [port, controllerPort] = [await findFreePort(), await findFreePort()]
-  return await startOwn(() => startKafka({ stateFolder, jarFolder: inject('kafkaJarFolder'), port, controllerPort }))
+  const properties = toProperties({ port, controllerPort })
+  const jarFolder = inject('kafkaJarFolder')
+  return await startOwn(() => startKafka({ stateFolder, jarFolder, port, controllerPort, properties }))
 }

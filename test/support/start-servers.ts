@@ -7,8 +7,7 @@ import type { TestProject } from 'vitest/node'
 import { installKafka } from '../../local/install.ts'
 import { startKafka } from '../../local/kafka.ts'
 import { startPostgres } from '../../local/postgres.ts'
-import { createTemplate, createTestDatabase } from './database.ts'
-import { logStatements, writeStatements } from './statements.ts'
+import { createTemplate } from './database.ts'
 import { makeTestFolder } from './test-folder.ts'
 
 declare module 'vitest' {
@@ -31,19 +30,12 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await mkdir(stateFolder)
   const [postgres, kafka] = await Promise.all([startPostgres({ stateFolder }), startKafka({ stateFolder, jarFolder })])
   await createTemplate(postgres.url)
-  const isRecording = process.env.RECORD_STATEMENTS === '1'
-  if (isRecording) await logStatements(postgres.url)
   project.provide('postgresUrl', postgres.url)
   project.provide('kafkaBrokers', kafka.bootstrapServers.join())
   project.provide('kafkaJarFolder', jarFolder)
   project.provide('serversFolder', folder)
 
   return async () => {
-    if (isRecording) {
-      const database = await createTestDatabase({ serverUrl: postgres.url })
-      await writeStatements(postgres.child.logFile, database)
-      await database.drop()
-    }
     await Promise.all([kafka.stop(), postgres.stop()])
     remove()
   }

@@ -66,6 +66,8 @@ function connect(url: URL) {
     port: Number(url.port),
     name: url.pathname.slice(1),
     applicationName: 'wallet process',
+    tls: 'off',
+    now: Date.now,
     deadline: 60_000,
     readCredentials: async () => ({
       username: decodeURIComponent(url.username),

@@ -6,9 +6,16 @@ import type { WaitingRecord } from '../../functions/announce/waiting.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
 import type { Publication } from '../../shared/kafka.ts'
-import type { Wallet } from '../../shared/model.ts'
 import type { UnannouncedVerification } from '../../shared/verifications.ts'
-import { catchError, createMemoryLog, makeVerification, makeWallet, noon } from '../support/fakes.ts'
+import type { UnannouncedWallet } from '../../shared/wallets.ts'
+import {
+  catchError,
+  createMemoryLog,
+  createMemoryMetrics,
+  makeVerification,
+  makeWallet,
+  noon,
+} from '../support/fakes.ts'
 
 const makeId = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
 const minutesAgo = (minutes: number) => new Date(noon.getTime() - minutes * 60_000)
@@ -28,9 +35,18 @@ const makeWaiting = (offset: string): WaitingRecord => ({
   headers: { request_id: Buffer.from('request-1') },
 })
 
+/** A wallet that was asked for that many seconds before it was issued. */
+const makeIssued = (seconds = 7): UnannouncedWallet => ({
+  ...makeWallet(),
+  askedAt: new Date(noon.getTime() - seconds * 1000),
+})
+
+const nothing = { count: 0, since: null }
+const idle = { backlog: { unannounced: nothing, waiting: nothing }, heartbeats: [] }
+
 function setUp(
   rows: {
-    wallets?: Wallet[]
+    wallets?: UnannouncedWallet[]
     verifications?: UnannouncedVerification[]
     waiting?: WaitingRecord[]
     rootExists?: boolean
@@ -46,12 +62,15 @@ function setUp(
   const pages: (readonly Publication[])[] = []
   const faults = new Map<string, Error>()
   const log = createMemoryLog()
+  const metrics = createMemoryMetrics()
   const step = (name: string) => {
     steps.push(name)
     const fault = faults.get(name)
     if (fault) throw fault
   }
   const ports: AnnouncePorts = {
+    count: metrics.count,
+    measure: metrics.measure,
     now: () => noon,
     userVerifiedTopic: 'user.verified',
     walletCreatedTopic: 'wallet.created',
@@ -93,18 +112,19 @@ function setUp(
     ...ports,
     log,
     pingKafka: async () => step('ping'),
+    readState: async () => idle,
     forget: async () => ({ keys: 0, buckets: 0 }),
     ...overrides,
     beat: async (status) => step(`beat ${status}`),
   })
-  return { handle, steps, pages, faults, log, read: () => unannounced }
+  return { handle, steps, pages, faults, log, metrics, read: () => unannounced }
 }
 
 describe('a sweep', () => {
   it('publishes and only then notes, wallets first', async () => {
     const verified = makeVerified(1, minutesAgo(2))
     const waiting = makeWaiting('7')
-    const wallet = makeWallet()
+    const wallet = makeIssued()
     const { handle, steps, pages, read, log } = setUp({
       wallets: [wallet],
       verifications: [verified],
@@ -169,7 +189,10 @@ describe('a sweep', () => {
       ],
     ],
   ])('takes %i wallets in pages of 500, one transaction a page', async (count, expected) => {
-    const wallets = Array.from({ length: count }, (_, number) => makeWallet({ userId: `user-${number}` }))
+    const wallets = Array.from({ length: count }, (_, number) => ({
+      ...makeIssued(),
+      userId: `user-${number}`,
+    }))
     const { handle, steps, pages } = setUp({ wallets })
     expect(await handle()).toMatchObject({ wallets: count })
     expect(steps.filter((step) => step.includes('wallet'))).toEqual(expected)
@@ -188,7 +211,7 @@ describe('a sweep that fails', () => {
 
   it('at publishing: what was noted stays noted, the rest stays for the next sweep', async () => {
     const verified = makeVerified(1, minutesAgo(2))
-    const { handle, faults, read, steps, log } = setUp({ wallets: [makeWallet()], verifications: [verified] })
+    const { handle, faults, read, steps, log } = setUp({ wallets: [makeIssued()], verifications: [verified] })
     faults.set('publish user.verified 1', away)
     expect(await catchError(handle)).toBe(away)
     expect(read()).toMatchObject({ wallets: [], verifications: [verified] })
@@ -201,7 +224,7 @@ describe('a sweep that fails', () => {
   })
 
   it('at noting: the same bytes are published once more', async () => {
-    const { handle, faults, pages } = setUp({ wallets: [makeWallet()] })
+    const { handle, faults, pages } = setUp({ wallets: [makeIssued()] })
     faults.set('mark wallets 1', new UnavailableError('database', 'away'))
     await catchError(handle)
     faults.clear()
@@ -211,7 +234,7 @@ describe('a sweep that fails', () => {
   })
 
   it('because no broker answers: nothing is begun', async () => {
-    const { handle, faults, steps } = setUp({ wallets: [makeWallet()] })
+    const { handle, faults, steps } = setUp({ wallets: [makeIssued()] })
     faults.set('ping', away)
     expect(await catchError(handle)).toBe(away)
     expect(steps).toEqual(['ping', 'beat failing'])
@@ -221,7 +244,7 @@ describe('a sweep that fails', () => {
     ['mark wallets 1', new UnavailableError('database', 'away')],
     ['root?', new Error('Secrets Manager is away')],
   ])('at %s: Kafka is not to blame', async (where, error) => {
-    const { handle, faults, steps } = setUp({ wallets: [makeWallet()] })
+    const { handle, faults, steps } = setUp({ wallets: [makeIssued()] })
     faults.set(where, error)
     expect(await catchError(handle)).toBe(error)
     expect(steps).not.toContain('beat failing')
@@ -260,5 +283,63 @@ describe('what is over', () => {
     expect(log.lines).toEqual([
       { level: 'warn', message: 'not forgotten: the next sweep tries again', fields: { error } },
     ])
+  })
+})
+
+describe('what is measured', () => {
+  it('the time from the POST to each wallet, and which were late', async () => {
+    const unknown = { ...makeWallet(), askedAt: null }
+    const { handle, metrics } = setUp({ wallets: [makeIssued(3), makeIssued(60), makeIssued(60.001), unknown] })
+    await handle()
+    expect(metrics.values.wallet_milliseconds).toEqual([3000, 60_000, 60_001])
+    expect(metrics.counted).toEqual({ wallets_late: 1, wallets_announced: 4 })
+  })
+
+  it('what was announced and released', async () => {
+    const { handle, metrics } = setUp({ verifications: [makeVerified(1, minutesAgo(2))], waiting: [makeWaiting('7')] })
+    await handle()
+    expect(metrics.counted).toEqual({ verifications_announced: 1, records_released: 1 })
+  })
+
+  const state = {
+    backlog: { unannounced: { count: 3, since: minutesAgo(2) }, waiting: { count: 2, since: minutesAgo(60) } },
+    heartbeats: [
+      { part: 'vault', status: 'failing', seenAt: noon },
+      { part: 'kafka', status: 'ok', seenAt: noon },
+    ],
+  } as const
+  const measuredState = {
+    ...{ backlog: [3], backlog_seconds: [120], records_waiting: [2], waiting_seconds: [3600] },
+    ...{ vault_failing: [1], kafka_failing: [0] },
+  }
+
+  it('what is left, since when, and which parts are seen to fail', async () => {
+    const { handle, metrics } = setUp({}, { readState: async () => state })
+    await handle()
+    expect(metrics.values).toEqual(measuredState)
+  })
+
+  it('nothing left as 0, so that a line goes down again', async () => {
+    const { handle, metrics } = setUp()
+    await handle()
+    expect(metrics.values).toEqual({ backlog: [0], backlog_seconds: [0], records_waiting: [0], waiting_seconds: [0] })
+  })
+
+  it('also after a sweep that failed', async () => {
+    const { handle, faults, metrics } = setUp({}, { readState: async () => state })
+    faults.set('ping', new UnavailableError('kafka', 'away'))
+    await expect(handle()).rejects.toThrow('away')
+    expect(metrics.values).toEqual(measuredState)
+    expect(metrics.counted).toEqual({})
+  })
+
+  it('and a state that cannot be read fails nothing', async () => {
+    const readState = async () => {
+      throw new UnavailableError('database', 'away')
+    }
+    const { handle, log, metrics } = setUp({ wallets: [makeIssued()] }, { readState })
+    expect(await handle()).toEqual({ wallets: 1, verifications: 0, released: 0 })
+    expect(log.lines.at(-1)).toMatchObject({ level: 'warn', message: 'not measured: the next sweep tries again' })
+    expect(metrics.counted).toEqual({ wallets_announced: 1 })
   })
 })

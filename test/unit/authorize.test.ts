@@ -9,7 +9,7 @@ import { createIssuerKeys } from '../../functions/authorize/issuer-keys.ts'
 import { clockSkewSeconds } from '../../shared/access.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { makeBadTokens, makeClaims, makeKey, sign } from '../support/bad-tokens.ts'
-import { catchError, createMemoryLog, noon } from '../support/fakes.ts'
+import { catchError, createMemoryLog, createMemoryMetrics, noon } from '../support/fakes.ts'
 
 const issuer = 'https://issuer.example/pool'
 const settings: TokenSettings = { issuer, algorithm: 'ES256', audiences: ['verified-wallets', 'second'] }
@@ -279,12 +279,13 @@ describe('API Gateway is told', () => {
   const context = { sub: 'user-1', client_id: 'app-1', scope: 'wallet:read', exp: '1767355200' }
   function setUp(checkToken: (authorization: string) => Promise<typeof context>) {
     const log = createMemoryLog()
-    const handler = createHandler({ log, checkToken })
-    return { log, authorize: () => handler({ type: 'TOKEN', authorizationToken: 'Bearer secret', methodArn }) }
+    const { count, counted } = createMemoryMetrics()
+    const handler = createHandler({ log, count, checkToken })
+    return { log, counted, authorize: () => handler({ type: 'TOKEN', authorizationToken: 'Bearer secret', methodArn }) }
   }
 
   it('to allow the whole stage, never one method, and who calls', async () => {
-    const { log, authorize } = setUp(async () => context)
+    const { log, counted, authorize } = setUp(async () => context)
     expect(await authorize()).toEqual({
       principalId: 'user-1',
       policyDocument: {
@@ -300,10 +301,11 @@ describe('API Gateway is told', () => {
       context,
     })
     expect(log.lines).toEqual([])
+    expect(counted).toEqual({ tokens_accepted: 1 })
   })
 
   it('Unauthorized for a refused token; why stands in the log alone', async () => {
-    const { log, authorize } = setUp(async () => {
+    const { log, counted, authorize } = setUp(async () => {
       throw new TokenRefusal('signature', { cause: new Error('secret') })
     })
     const error = await catchError(authorize)
@@ -311,20 +313,22 @@ describe('API Gateway is told', () => {
     expect(error.message).toBe('Unauthorized')
     expect(error.cause).toBeUndefined()
     expect(log.lines).toEqual([{ level: 'info', message: 'refused', fields: { reason: 'signature' } }])
+    expect(counted).toEqual({ 'tokens_refused signature': 1 })
   })
 
   it('that it failed when the issuer is away: nobody is let in', async () => {
     const failure = new UnavailableError('issuer', 'away')
-    const { log, authorize } = setUp(async () => {
+    const { log, counted, authorize } = setUp(async () => {
       throw failure
     })
     expect(await catchError(authorize)).toBe(failure)
     expect(log.lines).toEqual([{ level: 'error', message: 'could not check a token', fields: { error: failure } }])
+    expect(counted).toEqual({ tokens_not_checked: 1 })
   })
 })
 
 describe('the setting', () => {
-  const parse = (value: unknown) => authorizeEnvironment.safeParse({ TOKENS: JSON.stringify(value) })
+  const parse = (value: unknown) => authorizeEnvironment.safeParse({ STAGE: 'local', TOKENS: JSON.stringify(value) })
 
   it.each([
     ['an issuer with audiences', settings],

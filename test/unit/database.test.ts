@@ -1,6 +1,5 @@
 // The connection to Postgres without a Postgres: what counts as away, what is forgotten after a failure, what is hidden.
 import { createServer } from 'node:net'
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import postgres from 'postgres'
 import { describe, expect, it, vi } from 'vitest'
 import {
@@ -12,8 +11,7 @@ import {
   type Sql,
 } from '../../shared/database.ts'
 import { ConfigurationError, UnavailableError } from '../../shared/errors.ts'
-import { openDatabase } from '../../shared/secrets.ts'
-import { catchError, makeAwsClient, makeAwsError } from '../support/fakes.ts'
+import { catchError, makeAwsError } from '../support/fakes.ts'
 
 const withCode = (code: string, message = 'as the driver says') => Object.assign(new Error(message), { code })
 
@@ -34,6 +32,8 @@ function setUp(options: Partial<DatabaseOptions> = {}) {
     port: 1,
     name: 'wallets',
     applicationName: 'test',
+    tls: 'off',
+    now: Date.now,
     deadline: 5000,
     ...options,
     readCredentials,
@@ -112,6 +112,37 @@ describe('a piece of work', () => {
     },
   )
 
+  it.each([
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    'CERT_HAS_EXPIRED',
+  ])('that meets a certificate it cannot trust (%s) is for a person, and the next one connects anew', async (code) => {
+    const { database, readCredentials } = setUp()
+    const error = await catchError(() => database.run(() => Promise.reject(withCode(code))))
+    expect(error).toBeInstanceOf(ConfigurationError)
+    expect(error.message).toContain(code)
+    await database.run(async () => 'fine')
+    expect(readCredentials).toHaveBeenCalledTimes(2)
+    await database.close()
+  })
+
+  it('after a sleep gets another connection, but none while others are at work', async () => {
+    let now = 0
+    const { database, readCredentials } = setUp({ now: () => now })
+    const long = Promise.withResolvers<string>()
+    const slow = database.run(() => long.promise)
+    now = 3_600_000
+    expect(await database.run(async () => 'beside it')).toBe('beside it')
+    long.resolve('done')
+    expect(await slow).toBe('done')
+    expect(readCredentials).toHaveBeenCalledTimes(1)
+    now += 60_001
+    await database.run(async () => 'after a sleep')
+    expect(readCredentials).toHaveBeenCalledTimes(2)
+    await database.close()
+  })
+
   it('that is wrong fails as it is, and keeps the connection', async () => {
     const { database, readCredentials } = setUp()
     const error = withCode('23505')
@@ -176,6 +207,22 @@ describe('a piece of work', () => {
 })
 
 describe('credentials', () => {
+  it.each(['28P01', '28000'])('that are refused (%s) are read anew and tried once more', async (code) => {
+    const { database, readCredentials } = setUp()
+    const refusals = [withCode(code)]
+    const work = vi.fn(async () => {
+      const refusal = refusals.pop()
+      if (refusal) throw refusal
+      return 'fine'
+    })
+    expect(await database.run(work)).toBe('fine')
+    expect(readCredentials).toHaveBeenCalledTimes(2)
+    refusals.push(withCode(code), withCode(code))
+    expect(await catchError(() => database.run(work))).toMatchObject({ name: 'UnavailableError', cause: { code } })
+    expect(work).toHaveBeenCalledTimes(4)
+    await database.close()
+  })
+
   it('that cannot be read are the database being away, and are read again', async () => {
     const failures = [makeAwsError('ThrottlingException'), undefined]
     const { database } = setUp({
@@ -218,27 +265,6 @@ describe('credentials', () => {
     const error = await catchError(() => parseCredentials(text))
     expect(error).toEqual(new ConfigurationError('expected a database secret of the form {"username", "password"}'))
     expect(error.cause).toBeUndefined()
-  })
-
-  it('are those of the secret that the environment names', async () => {
-    const { client, commands } = makeAwsClient<SecretsManagerClient>(() => ({
-      SecretString: '{"username":"app_read","password":"hunter2","engine":"postgres"}',
-    }))
-    const database = openDatabase(
-      client,
-      {
-        DATABASE_HOST: '127.0.0.1',
-        DATABASE_PORT: '5432',
-        DATABASE_NAME: 'wallets',
-        DATABASE_LOGIN: { kind: 'secret', arn: 'arn:secret' },
-        DATABASE_TLS: 'off',
-      },
-      { applicationName: 'test', deadline: 1000 },
-    )
-    const options = await database.run(async (sql) => (sql as postgres.Sql).options)
-    expect(options).toMatchObject({ user: 'app_read', host: ['127.0.0.1'], port: [5432], database: 'wallets', max: 1 })
-    expect(commands).toEqual([{ name: 'GetSecretValueCommand', input: { SecretId: 'arn:secret' } }])
-    await database.close()
   })
 })
 

@@ -18,6 +18,7 @@ async function show(messages: readonly string[]): Promise<LogLine[]> {
   const following = await followFunctionLogs({
     lambda: makeAwsClient<LambdaClient>(() => ({ LoggingConfig: { LogGroup: 'group' } })).client,
     logs: makeAwsClient<CloudWatchLogsClient>(() => ({ events })).client,
+    hasOwnGroups: true,
     functions: { wallet: 'wallet-function' },
     onLine: (component, line) => {
       expect(component).toBe('wallet')

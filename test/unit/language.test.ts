@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { intakeEnvironment } from '../../functions/intake/environment.ts'
+import { walletEnvironment } from '../../functions/wallet/environment.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { ConfigurationError, describeGot, IntegrityError, RequestError, UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified, toWalletCreated, userVerifiedSchema } from '../../shared/events.ts'
@@ -117,7 +118,13 @@ describe('wallet.created', () => {
 })
 
 describe('publishing', () => {
-  const publisher = createPublisher({ brokers: ['127.0.0.1:1'], clientId: 'test', now: () => 0 })
+  const publisher = createPublisher({
+    brokers: ['127.0.0.1:1'],
+    clientId: 'test',
+    login: undefined,
+    deadline: 1000,
+    now: () => 0,
+  })
 
   it('of nothing needs no broker', async () => {
     await expect(publisher.publish([])).resolves.toBeUndefined()
@@ -246,6 +253,7 @@ describe('errors', () => {
 
 describe('an environment', () => {
   const environment = {
+    STAGE: 'local',
     DATABASE_HOST: '127.0.0.1',
     DATABASE_PORT: '5432',
     DATABASE_NAME: 'wallets',
@@ -273,6 +281,39 @@ describe('an environment', () => {
         'missing or malformed environment variables: DATABASE_PORT, DATABASE_NAME, DOCUMENT_BUCKET',
       ),
     )
+  })
+
+  it.each([
+    [
+      'secret:arn:aws:secretsmanager:eu-west-1:1:secret:x',
+      { kind: 'secret', arn: 'arn:aws:secretsmanager:eu-west-1:1:secret:x' },
+    ],
+    ['iam:app_read', { kind: 'iam', role: 'app_read' }],
+  ])('tells from %j how to sign in to the database', (text, login) => {
+    expect(parseEnvironment(intakeEnvironment, { ...environment, DATABASE_LOGIN: text }).DATABASE_LOGIN).toEqual(login)
+  })
+
+  const hex = 'ab'.repeat(32)
+  it.each([
+    ['of-record', { kind: 'of-record' }],
+    ['none', { kind: 'none' }],
+    [hex, { kind: 'commitment', commitment: hex }],
+  ])('tells from %j which root may be opened', (text, root) => {
+    expect(walletEnvironment.shape.ROOT_COMMITMENT.parse(text)).toEqual(root)
+  })
+
+  it.each([
+    ...['', 'app_read', 'secret:', 'iam:', 'password:x', ' iam:app_read'].map(
+      (text) => ['DATABASE_LOGIN', text] as const,
+    ),
+    ...['', 'on', 'RDS'].map((text) => ['DATABASE_TLS', text] as const),
+  ])('refuses %s=%j', async (name, text) => {
+    const error = await catchError(() => parseEnvironment(intakeEnvironment, { ...environment, [name]: text }))
+    expect(error).toEqual(new ConfigurationError(`missing or malformed environment variables: ${name}`))
+  })
+
+  it.each([undefined, '', 'record', hex.toUpperCase(), hex.slice(1), `${hex}0`])('refuses %j for a root', (text) => {
+    expect(walletEnvironment.shape.ROOT_COMMITMENT.safeParse(text).success).toBe(false)
   })
 
   it('names a variable once, however much is wrong with it', async () => {

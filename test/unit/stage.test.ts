@@ -1,5 +1,6 @@
 // The settings that a deployer gives, and what the stage table makes of them.
 import { describe, expect, test } from 'vitest'
+import { authorizeEnvironment } from '../../functions/authorize/environment.ts'
 import { readSettings, SettingsError } from '../../lib/settings.ts'
 import { findStage, stageNames } from '../../lib/stage-table.ts'
 
@@ -268,4 +269,18 @@ describe('what prod reserves', () => {
 test.each(['12', '12345678901x', ''])('an account of "%s" is none', (account) => {
   if (account === '') expect(readSettings({ CDK_DEFAULT_ACCOUNT: account }).account).toBe('111122223333')
   else expect(refusal({ CDK_DEFAULT_ACCOUNT: account })).toContain('expected the 12 digits of an AWS account')
+})
+
+describe('TOKEN_KEYS', () => {
+  test('are what the authorizer of the local stage is given instead of fetching', () => {
+    const key = { kty: 'EC', kid: 'k1' }
+    const stage = findStage('local', readSettings({ TOKEN_KEYS: JSON.stringify([key]) }))
+    const environment = { TOKENS: JSON.stringify(stage.tokens) }
+    expect(authorizeEnvironment.parse(environment).TOKENS?.keys).toEqual([key])
+    expect(findStage('local', readSettings({})).tokens).not.toHaveProperty('keys.0')
+  })
+
+  test('are JSON', () => {
+    expect(refusal({ TOKEN_KEYS: 'k1' })).toContain('TOKEN_KEYS: expected JSON')
+  })
 })

@@ -296,6 +296,49 @@ describe('opening the vault', () => {
     expect(handedOut.every(isWiped)).toBe(true)
   })
 
+  it('opens the root that the stage table commits to, and asks KMS for no other', async () => {
+    const expected = commitMnemonic(phrase)
+    expect(await setUp({ expectedRoot: { kind: 'commitment', commitment: expected } }).open()).toMatchObject({
+      state: 'open',
+    })
+    const other = commitMnemonic(publicPhrase)
+    const { open, calls } = setUp({ expectedRoot: { kind: 'commitment', commitment: other } })
+    expect(await expectRefusal(open, IntegrityError)).toBe(
+      `expected the vault to hold the root that the stage table commits to, ${other}; got a record of ${expected}. Nothing is opened until the two agree.`,
+    )
+    expect(calls).toEqual(['read'])
+  })
+
+  it('refuses a record that claims the expected root and holds another', async () => {
+    const claimed = commitMnemonic(publicPhrase)
+    const { open, keys } = setUp({
+      record: seal(phrase, { rootCommitment: claimed }),
+      expectedRoot: { kind: 'commitment', commitment: claimed },
+    })
+    expect(await expectRefusal(open, IntegrityError)).toBe(
+      'the mnemonic in the vault is not the one that its record commits to',
+    )
+    expect(keys.every(isWiped)).toBe(true)
+  })
+
+  it('opens nothing while the stage table commits to no root, whatever the vault holds', async () => {
+    const { open, calls } = setUp({ expectedRoot: { kind: 'none' } })
+    expect(await expectRefusal(open, IntegrityError)).toMatch(
+      /^expected an empty vault, since the stage table commits to no root; got a record of the root [0-9a-f]{64}\. If/,
+    )
+    expect(calls).toEqual(['read'])
+    // An empty one is no contradiction: records wait for a root.
+    expect(await setUp({ expectedRoot: { kind: 'none' }, readRecord: async () => undefined }).open()).toEqual({
+      state: 'no_root',
+    })
+  })
+
+  it('refuses a publicly known phrase that the stage table commits to all the same', async () => {
+    const commitment = commitMnemonic(publicPhrase)
+    const { open } = setUp({ record: seal(publicPhrase), expectedRoot: { kind: 'commitment', commitment } })
+    expect(await expectRefusal(open, IntegrityError)).toMatch(/publicly known/)
+  })
+
   it('refuses a publicly known phrase outside local, without showing it', async () => {
     const { open } = setUp({ record: seal(publicPhrase) })
     const message = await expectRefusal(open, IntegrityError)

@@ -14,6 +14,7 @@ import { toDocumentKey, type Verification } from '../../shared/model.ts'
 import {
   catchError,
   createMemoryLog,
+  createMemoryMetrics,
   makeVerification,
   noon,
   sha256OfNothing,
@@ -51,6 +52,7 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
   const published: Publication[] = []
   const faults = new Map<string, Error>()
   const log = createMemoryLog()
+  const metrics = createMemoryMetrics()
   const update = (id: string, change: Partial<Verification>) => {
     const row = table.get(id)
     if (!row) throw new Error('no such row')
@@ -65,6 +67,8 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
   }
   const ports: VerifyDocumentsPorts = {
     log,
+    count: metrics.count,
+    measure: metrics.measure,
     now: () => noon,
     topic: 'user.verified',
     beginInspection: async (id, attempt) => {
@@ -105,7 +109,7 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
   }
   const handle = createHandler(ports)
   const deliver = (...messages: { messageId: string; body: string }[]) => handle({ Records: messages } as SQSEvent)
-  return { table, steps, published, faults, log, deliver }
+  return { table, steps, published, faults, log, metrics, deliver }
 }
 
 /** One row, one message; answers which messages are to come again. */
@@ -402,12 +406,14 @@ describe('the inspect function', () => {
   const bytes = Buffer.from('a document')
   const setUpInspect = (readDocument: (key: string) => Promise<Uint8Array | undefined>) => {
     const log = createMemoryLog()
+    const { count, counted } = createMemoryMetrics()
     const handle = createInspectHandler({
       log,
+      count,
       readDocument,
       inspectDocument: async () => ({ verdict: 'passed', mediaType: 'image/png' }),
     })
-    return { log, handle }
+    return { log, counted, handle }
   }
 
   it('answers a verdict on exactly the bytes that it read', async () => {
@@ -438,5 +444,44 @@ describe('the inspect function', () => {
 
   it.each([undefined, {}, { key: '' }, { key: 1 }])('does not begin for the request %j', async (request) => {
     await expect(setUpInspect(async () => bytes).handle(request)).rejects.toThrow()
+  })
+})
+
+describe('what is counted', () => {
+  const first = makeVerification({ id: makeId(1), createdAt: new Date(noon.getTime() - 4321) })
+
+  it('one verdict for each reason, and the time since the POST', async () => {
+    const two = [...reasons, { code: 'no_page', message: 'It has no page.', retry: false }]
+    const rows = [first, makeVerification({ id: makeId(2) }), makeVerification({ id: makeId(3) })] as const
+    const { deliver, metrics } = setUp(rows, {
+      [keyOf(rows[0])]: [passed],
+      [keyOf(rows[1])]: [{ outcome: 'inspected', sha256: sha256OfNothing, verdict: 'rejected', reasons: two }],
+      [keyOf(rows[2])]: [{ outcome: 'absent' }],
+    })
+    await deliver(makeMessage('m1', ...rows.map(keyOf)))
+    expect(metrics.counted).toEqual({
+      'verdicts passed': 1,
+      'verdicts truncated': 1,
+      'verdicts no_page': 1,
+      'verdicts lost': 1,
+    })
+    expect(metrics.values.verdict_milliseconds?.toSorted()).toEqual([0, 0, 4321])
+  })
+
+  it('a reason that nobody declared as one of the others', async () => {
+    const odd = [{ code: 'smudged', message: 'It is smudged.', retry: false }]
+    const { metrics } = await verify(first, { ...refused, reasons: odd } as InspectAnswer)
+    expect(metrics.counted).toEqual({ 'verdicts other': 1 })
+  })
+
+  it('no time of a later attempt: the client took its own before it', async () => {
+    const { metrics } = await verify(makeVerification({ attempt: 2 }), passed)
+    expect(metrics.counted).toEqual({ 'verdicts passed': 1 })
+    expect(metrics.values).toEqual({})
+  })
+
+  it('what is to come again, and no verdict', async () => {
+    const { metrics } = await verify(first, throttled)
+    expect(metrics.counted).toEqual({ documents_not_verified: 1 })
   })
 })

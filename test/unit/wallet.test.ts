@@ -303,7 +303,7 @@ function setUp({ vault, indices = 1000, random = () => 0.5, poison, onTransactio
     now: () => noon,
     random,
     count: (metric, value) => {
-      metrics[metric] = (metrics[metric] ?? 0) + value
+      if (value !== 0) metrics[metric] = (metrics[metric] ?? 0) + value
     },
     openKeyring: async () => {
       calls.push('open')
@@ -510,7 +510,7 @@ describe('a batch', () => {
 
 describe('no root', () => {
   it('records wait, are acknowledged, and the log says so', async () => {
-    const { send, read, calls, log } = setUp({ vault: async () => ({ state: 'no_root' }) })
+    const { send, read, calls, log, metrics } = setUp({ vault: async () => ({ state: 'no_root' }) })
     expect(await send(makeUserRecord(1), foreign(2), makeUserRecord(3))).toEqual(done)
     expect(read().waiting.map(({ record, cause }) => [record.offset, cause])).toEqual([
       [1, 'no_root'],
@@ -518,6 +518,7 @@ describe('no root', () => {
     ])
     expect(read().wallets.size + read().accounts.size).toBe(0)
     expect(read().quarantine).toHaveLength(1)
+    expect(metrics).toEqual({ vault_empty: 2, records_set_aside: 1 })
     expect(calls).toEqual(['open', 'begin', 'commit', 'beat failing'])
     expect(log.lines.find(({ level }) => level === 'error')).toEqual({
       level: 'error',
@@ -528,9 +529,10 @@ describe('no root', () => {
 
   it('refused: records wait, and the log says why', async () => {
     const error = new IntegrityError('the mnemonic in the vault is publicly known')
-    const { send, read, calls, log } = setUp({ vault: async () => ({ state: 'root_refused', error }) })
+    const { send, read, calls, log, metrics } = setUp({ vault: async () => ({ state: 'root_refused', error }) })
     expect(await send(makeUserRecord(1))).toEqual(done)
     expect(read().waiting.map(({ cause }) => cause)).toEqual(['root_refused'])
+    expect(metrics).toEqual({ vault_refused: 1 })
     expect(calls.at(-1)).toBe('beat failing')
     expect(log.lines.find(({ level }) => level === 'error')).toEqual({
       level: 'error',
@@ -563,7 +565,7 @@ describe('account indices used up', () => {
     ])
     expect(log.lines.at(-1)?.fields).toMatchObject({ new: 1, duplicate: 0, waiting: 2 })
     // Only what waits: numbers past the last index are no gaps.
-    expect(metrics).toEqual({ account_indices_used_up: 2 })
+    expect(metrics).toEqual({ wallets_issued: 2, account_indices_used_up: 2 })
   })
 
   it('who got an account by a concurrent batch meanwhile does not wait', async () => {
@@ -577,7 +579,7 @@ describe('account indices used up', () => {
     expect(answer).toEqual(done)
     expect([...read().wallets.values()].map(({ address }) => address)).toEqual(['ethereum-eip55-2147483647'])
     expect(read().waiting.map(({ record }) => record.offset)).toEqual([1])
-    expect(metrics).toEqual({ account_indices_used_up: 1 })
+    expect(metrics).toEqual({ wallets_issued: 1, account_indices_used_up: 1 })
     expect(calls.filter((call) => call === 'commit')).toHaveLength(2)
   })
 })
@@ -606,7 +608,7 @@ describe('a concurrent batch', () => {
       'tron-base58check-77',
     ])
     expect(calls).toEqual(['open', 'reserve', 'begin', 'commit', 'begin', 'commit', 'nudge', 'beat ok'])
-    expect(metrics).toEqual({ account_index_gaps: 1 })
+    expect(metrics).toEqual({ wallets_issued: 4, account_index_gaps: 1 })
     expect(log.lines).toHaveLength(1)
     expect(log.lines[0]?.fields).toMatchObject({ count: 4, new: 4, duplicate: 0, waiting: 0 })
   })
@@ -636,7 +638,7 @@ describe('a concurrent batch', () => {
     const { send, read, metrics } = setUp(winFor('a', 0))
     expect(await send(makeUserRecord(1, { user_id: 'a' }))).toEqual(done)
     expect([...read().wallets.values()].map(({ address }) => address)).toEqual(['ethereum-eip55-0'])
-    expect(metrics).toEqual({})
+    expect(metrics).toEqual({ wallets_issued: 1 })
   })
 
   it('or a sequence that was set back: an index of another user is passed over', async () => {
@@ -645,7 +647,7 @@ describe('a concurrent batch', () => {
     restart(0)
     expect(await send(makeUserRecord(7, { user_id: 'c' }))).toEqual(done)
     expect(read().accounts.get('c')).toBe(2)
-    expect(metrics).toEqual({ account_index_gaps: 2 })
+    expect(metrics).toEqual({ wallets_issued: 3, account_index_gaps: 2 })
   })
 
   it('or a sequence that was set far back: the batch comes again until it has passed', async () => {
@@ -677,7 +679,7 @@ describe('a record that the database refuses', () => {
       ...transactions.flatMap((end) => ['begin', end]),
       ...['nudge', 'beat ok'],
     ])
-    expect(metrics).toEqual({ account_index_gaps: 1 })
+    expect(metrics).toEqual({ wallets_issued: 7, records_set_aside: 1, account_index_gaps: 1 })
     expect(log.lines.at(-1)?.fields).toMatchObject({ count: 8, new: 7, quarantined: 1 })
   })
 
@@ -735,7 +737,7 @@ describe('an event id', () => {
     expect([...read().accounts.keys()]).toEqual(['a', 'b'])
     expect(read().wallets.size).toBe(3)
     // The index taken for c.
-    expect(metrics).toEqual({ account_index_gaps: 1 })
+    expect(metrics).toEqual({ wallets_issued: 3, records_repeated: 1, records_set_aside: 2, account_index_gaps: 1 })
   })
 
   it('shared by records of one batch that differ makes one wallet', async () => {
@@ -781,7 +783,7 @@ describe('an address that is not the one issued before', () => {
       'ethereum-eip55-2',
       'ethereum-eip55-3',
     ])
-    expect(metrics).toEqual({ address_drift: 2 })
+    expect(metrics).toEqual({ wallets_issued: 4, records_set_aside: 2, address_drift: 2 })
     // The first of the batch, and the one that drifts before that is believed.
     expect(crossChecked).toEqual(['ethereum-eip55-2', 'ethereum-eip55-1'])
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual(
@@ -806,7 +808,7 @@ describe('an address that is not the one issued before', () => {
     ])
     // The account of a wallet that was not written is not written either.
     expect([...read().accounts]).toEqual([['a', 0]])
-    expect(metrics).toEqual({ address_drift: 1, account_index_gaps: 1 })
+    expect(metrics).toEqual({ wallets_issued: 1, records_set_aside: 1, address_drift: 1, account_index_gaps: 1 })
   })
 
   it('by a keyring that contradicts itself stops everything', async () => {
@@ -825,7 +827,7 @@ describe('an address that is not the one issued before', () => {
     )
     expect(error).toBeInstanceOf(CrossCheckError)
     expect(read()).toEqual(before)
-    expect(metrics).toEqual({ cross_check_failed: 1, account_index_gaps: 1 })
+    expect(metrics).toEqual({ wallets_issued: 2, cross_check_failed: 1, account_index_gaps: 1 })
     expect(log.lines.at(-1)).toEqual({
       level: 'error',
       message: 'two derivations of one address differ: nothing is written',

