@@ -90,6 +90,8 @@ const allowed: readonly (readonly [file: string, text: string])[] = [
   ['bin/clean.ts', importValue('../lib/stage.ts')],
   ['bin/openapi-document.ts', importValue('../functions/intake/handler.ts')],
   ['bin/clean-wallet.ts', importValue('../functions/wallet/bip32.ts')],
+  ['bin/clean-provision.ts', importValue('../functions/provision/provision.ts')],
+  ['bin/clean-operate.ts', importType('../functions/operate/vault-status.ts')],
   ['local/clean.ts', importValue('../lib/stage.ts')],
   ['local/clean-functions.ts', importValue('../functions/wallet/handler.ts')],
   ['test/clean.ts', importValue('../local/install.ts')],

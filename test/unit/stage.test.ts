@@ -207,6 +207,7 @@ describe.each(['dev', 'prod'] as const)('the row %s', (name) => {
       provisionsRoot: false,
       accountTakesOnRoles: false,
       importNeedsMfa: true,
+      emulated: false,
       acceptsPublicMnemonics: false,
       enforcesTls: true,
       requiresEncryptionContext: true,
