@@ -264,7 +264,6 @@ describe('an environment', () => {
     POST_LIMIT_CAPACITY: '20',
     POST_LIMIT_REFILL_PER_SECOND: '2.5',
     ANNOUNCE_FUNCTION: 'announce',
-    STAGE: 'local',
   }
 
   it('is read through its schema; what else stands there is left out', () => {
