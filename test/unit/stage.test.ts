@@ -275,7 +275,7 @@ describe('TOKEN_KEYS', () => {
   test('are what the authorizer of the local stage is given instead of fetching', () => {
     const key = { kty: 'EC', kid: 'k1' }
     const stage = findStage('local', readSettings({ TOKEN_KEYS: JSON.stringify([key]) }))
-    const environment = { TOKENS: JSON.stringify(stage.tokens) }
+    const environment = { TOKENS: JSON.stringify(stage.tokens), STAGE: 'local' }
     expect(authorizeEnvironment.parse(environment).TOKENS?.keys).toEqual([key])
     expect(findStage('local', readSettings({})).tokens).not.toHaveProperty('keys.0')
   })
