@@ -56,7 +56,8 @@ const script = `
   process.exit(0)`
 
 function load(folder: string): [wall: number, cpu: number] {
-  const parameters = ['--input-type=module', '--eval', script, join(folder, 'main.mjs')]
+  // As Lambda runs them: NODE_OPTIONS of the stage table.
+  const parameters = ['--enable-source-maps', '--input-type=module', '--eval', script, join(folder, 'main.mjs')]
   return JSON.parse(execFileSync(process.execPath, parameters, { env: environment, cwd: folder, encoding: 'utf8' }))
 }
 

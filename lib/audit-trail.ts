@@ -1,6 +1,6 @@
 // Who did what in the account: CloudTrail's record, kept where nobody edits it. Who is told of what is in audit-rules.ts.
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
-import { ReadWriteType, Trail } from 'aws-cdk-lib/aws-cloudtrail'
+import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { type CfnTrail, Trail } from 'aws-cdk-lib/aws-cloudtrail'
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import {
   BlockPublicAccess,
@@ -22,8 +22,8 @@ export interface AuditTrailProps {
 }
 
 /**
- * The trail of all management events, of KMS too, and of all regions, since IAM's are in one. EventBridge tells of calls
- * only where a trail logs them.
+ * The trail of all management events, of KMS too, and of all regions, since IAM's are in one; and of who invoked `operate`,
+ * which Lambda tells nobody else. EventBridge tells of calls only where a trail logs them.
  */
 export class AuditTrail extends Construct {
   readonly trail: Trail
@@ -81,9 +81,32 @@ export class AuditTrail extends Construct {
       bucket: this.bucket as IBucket,
       isMultiRegionTrail: true,
       includeGlobalServiceEvents: true,
-      managementEvents: ReadWriteType.ALL,
       enableFileValidation: true,
     })
     pinLogicalId(this.trail, 'AuditTrail')
+    // Not by CDK's property, which knows no beginning of a name; the name itself is in the other stack.
+    const resource = this.trail.node.defaultChild as CfnTrail
+    resource.addPropertyDeletionOverride('EventSelectors')
+    resource.advancedEventSelectors = this.selectEvents(stage)
+  }
+
+  private selectEvents(stage: Stage): CfnTrail.AdvancedEventSelectorProperty[] {
+    const operate = Stack.of(this).formatArn({
+      service: 'lambda',
+      resource: 'function',
+      resourceName: `verified-wallets-${stage.name}-service-Operate`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+    return [
+      { name: 'all management events', fieldSelectors: [{ field: 'eventCategory', equalTo: ['Management'] }] },
+      {
+        name: 'who invoked operate',
+        fieldSelectors: [
+          { field: 'eventCategory', equalTo: ['Data'] },
+          { field: 'resources.type', equalTo: ['AWS::Lambda::Function'] },
+          { field: 'resources.ARN', startsWith: [operate] },
+        ],
+      },
+    ]
   }
 }

@@ -6,7 +6,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { build, type Metafile } from 'esbuild'
 import { BundleError } from './bundle-error.ts'
 import { copyWithNativePackages, type Machine } from './native-packages.ts'
-import { dropUncalledOperations, unaskedCredentialSources } from './trim-sdk.ts'
+import { trimPackages, unaskedCredentialSources } from './trim-packages.ts'
 
 export const functionNames = [
   'authorize',
@@ -72,7 +72,7 @@ export async function bundleFunctions(root: string, output: string, machine: Mac
     mainFields: ['module', 'main'],
     banner: { js: requireBanner },
     external: ['sharp', certificates, ...unaskedCredentialSources],
-    plugins: [dropUncalledOperations],
+    plugins: [trimPackages],
     logLevel: 'warning',
     metafile: true,
   })

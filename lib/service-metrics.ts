@@ -93,7 +93,8 @@ export class ServiceMetrics {
     dimensions: readonly (keyof DimensionsOf<Service, Name> & string)[],
   ): MathExpression {
     const own = toDimensions(service, this.watched.stage.name)
-    const schema = [metricNamespace, ...Object.keys(own), ...dimensions].join(',')
+    // In quotes, as a search wants names that have a hyphen.
+    const schema = [`"${metricNamespace}"`, ...Object.keys(own), ...dimensions].join(',')
     const terms = Object.entries({ MetricName: metricName, ...own }).map(([key, value]) => `${key}="${value}"`)
     return new MathExpression({
       expression: `SEARCH('{${schema}} ${terms.join(' ')}', 'Sum', 300)`,

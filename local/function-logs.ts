@@ -129,14 +129,18 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** A line of metrics by its values alone: one name and its sum each. */
-function describeMetrics(line: z.output<typeof metricsSchema>): LogLine {
+/** What a line beside it tells better. */
+const toldElsewhere = ['requests', 'tokens_accepted', 'tokens_refused', 'verdicts', 'documents_inspected']
+
+/** A line of metrics by its values alone: one name and its sum each, of times the longest. Undefined: all of them are 0, or told elsewhere. */
+function describeMetrics(line: z.output<typeof metricsSchema>): LogLine | undefined {
   const names = line._aws.CloudWatchMetrics.flatMap(({ Metrics }) => Metrics.map(({ Name }) => Name))
   const values = names.map((name) => {
-    const value = metricValueSchema.parse(line[name])
-    return [name, typeof value === 'number' ? value : value.reduce((sum, each) => sum + each, 0)] as const
+    const list = [metricValueSchema.parse(line[name])].flat()
+    return [name, name.endsWith('seconds') ? Math.max(...list) : list.reduce((sum, each) => sum + each, 0)] as const
   })
-  return { ...Object.fromEntries(values), level: 'info', message: 'counted' }
+  const telling = values.filter(([name, value]) => value !== 0 && !toldElsewhere.includes(name))
+  return telling.length === 0 ? undefined : { ...Object.fromEntries(telling), level: 'info', message: 'counted' }
 }
 
 function toLevel(level: string): LogLine['level'] {

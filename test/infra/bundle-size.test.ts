@@ -82,6 +82,8 @@ describe.each(machines)('for %s', (stage, machine) => {
         name,
       ).toEqual([])
       expect(sourcesContent, name).toBeUndefined()
+      // Node parses it at each cold start: all lines of the packages would make it larger than the code.
+      expect(text.length, name).toBeLessThan(statSync(join(bundles()[name], 'main.mjs')).size / 2)
     }
   })
 })

@@ -87,7 +87,7 @@ describe.each(stageNames)('the dashboard of %s', (stage) => {
     }
     for (const search of charts.flatMap(searchesOf)) {
       const [, dimensions, metric, service] =
-        /\{verified-wallets,service,stage,([\w,]+)\} MetricName="(\w+)" service="(\w+)"/.exec(search) ?? []
+        /\{"verified-wallets",service,stage,([\w,]+)\} MetricName="(\w+)" service="(\w+)"/.exec(search) ?? []
       const metrics: Record<string, Record<string, readonly string[]>> = measured[service as keyof typeof measured]
       expect(dimensions?.split(',')).toEqual(Object.keys(metrics[metric ?? ''] ?? {}))
     }

@@ -40,24 +40,29 @@ it('lines of the logger without what every line repeats; Lambda frames not at al
   ])
 })
 
-it('metrics by their names and sums', async () => {
-  const metrics = {
+const measure = (values: Readonly<Record<string, number | readonly number[]>>) =>
+  JSON.stringify({
     _aws: {
       Timestamp: 1,
       CloudWatchMetrics: [
         {
           Namespace: 'verified-wallets',
           Dimensions: [['service', 'stage']],
-          Metrics: [
-            { Name: 'address_drift', Unit: 'Count' },
-            { Name: 'account_index_gaps', Unit: 'Count' },
-          ],
+          Metrics: Object.keys(values).map((Name) => ({ Name, Unit: 'Count' })),
         },
       ],
     },
-    ...{ service: 'wallet', stage: 'local', address_drift: 1, account_index_gaps: [2, 3] },
-  }
-  expect(await show([JSON.stringify(metrics)])).toEqual([
-    { level: 'info', message: 'counted', address_drift: 1, account_index_gaps: 5 },
+    ...{ service: 'wallet', stage: 'local', ...values },
+  })
+
+it('metrics by their names and sums, of times the longest', async () => {
+  const values = { address_drift: 1, account_index_gaps: [2, 3], wallet_milliseconds: [30, 50, 40] }
+  expect(await show([measure(values)])).toEqual([
+    { level: 'info', message: 'counted', address_drift: 1, account_index_gaps: 5, wallet_milliseconds: 50 },
   ])
+})
+
+it('no metrics that are 0, or that the line of the answer or the verdict tells of', async () => {
+  const lines = [{ backlog: 0, vault_failing: 0 }, { requests: 1 }, { backlog: 2, records_waiting: 0 }]
+  expect(await show(lines.map(measure))).toEqual([{ level: 'info', message: 'counted', backlog: 2 }])
 })

@@ -205,6 +205,7 @@ describe.each(['dev', 'prod'] as const)('the row %s', (name) => {
   test('trusts nothing that local trusts for want of AWS', () => {
     expect(stage).toMatchObject({
       provisionsRoot: false,
+      accountTakesOnRoles: false,
       importNeedsMfa: true,
       emulated: false,
       acceptsPublicMnemonics: false,
@@ -275,7 +276,7 @@ describe('TOKEN_KEYS', () => {
   test('are what the authorizer of the local stage is given instead of fetching', () => {
     const key = { kty: 'EC', kid: 'k1' }
     const stage = findStage('local', readSettings({ TOKEN_KEYS: JSON.stringify([key]) }))
-    const environment = { TOKENS: JSON.stringify(stage.tokens), STAGE: 'local' }
+    const environment = { TOKENS: JSON.stringify(stage.tokens), STAGE: stage.name }
     expect(authorizeEnvironment.parse(environment).TOKENS?.keys).toEqual([key])
     expect(findStage('local', readSettings({})).tokens).not.toHaveProperty('keys.0')
   })
