@@ -71,7 +71,7 @@ export class ServiceStack extends Stack {
       AlarmTopicArn: topic.topicArn,
       ApiId: http.api.restApiId,
       ApiStage: http.api.deploymentStage.stageName,
-      ApiUrl: http.api.url,
+      ApiUrl: stage.domain ? `https://${stage.domain.name}/` : http.api.url,
       ...(http.domain ? { ApiDomainTarget: http.domain.target } : {}),
     }
     for (const [name, deployed] of Object.entries(functions)) {
