@@ -1,10 +1,11 @@
 // `npm run deploy -- --stage dev`: looks at what must hold, says what it will do, deploys both stacks in their order, says
 // what comes next.
 import { join } from 'node:path'
+import { stageNames } from '../lib/stage-table.ts'
 import { runCdk, synthesise } from './cdk.ts'
 import { InputError, readFlags, runOperatorCommand } from './command-line.ts'
 import { judge, readFacts } from './prerequisites.ts'
-import { dataStackOf, openStage, readOutputs, type StageAccess, serviceStackOf } from './stage-access.ts'
+import { dataStackOf, findStack, openStage, readOutputs, type StageAccess, serviceStackOf } from './stage-access.ts'
 import { requireTyped, standardTerminal } from './terminal.ts'
 
 const help = `Deploys a stage into the AWS account that you are signed in to.
@@ -46,6 +47,22 @@ async function deployStack(access: StageAccess, assembly: string, stack: string,
   })
 }
 
+/**
+ * Who may deploy one stage into an account may, by CloudFormation's role, change what is another's: the vault's key, too.
+ *
+ * @throws {InputError} `shared_account` when another stage is in the account
+ */
+async function requireOwnAccount({ stage, client, caller }: StageAccess): Promise<void> {
+  for (const name of stageNames.filter((each) => each !== stage.name)) {
+    if ((await findStack(client, dataStackOf({ name }))) === undefined) continue
+    throw new InputError(
+      'shared_account',
+      `expected an account of its own for ${stage.name}; ${caller.account} has the stage ${name}, which whoever deploys ${stage.name} could change`,
+      { exitStatus: 1 },
+    )
+  }
+}
+
 /** What is left for a person to do. */
 async function describeNext(access: StageAccess, isNew: boolean): Promise<string> {
   const { stage, client } = access
@@ -82,6 +99,7 @@ await runOperatorCommand(async () => {
     `stage ${access.stage.name}, account ${access.caller.account}, region ${access.client.region}, as ${access.caller.arn}\n`,
   )
 
+  await requireOwnAccount(access)
   const facts = await readFacts(access, stacks)
   const checks = judge(facts, access.client.region, access.caller.account)
   const marks = { ok: '  ok  ', warn: '  !   ', fail: '  X   ' }

@@ -91,9 +91,13 @@ await runOperatorCommand(async () => {
     say(`\n${name}`)
     const status = await runCdk(client, assembly, ['destroy', name, '--exclusively', '--force'])
     if (status !== 0) {
-      throw new InputError('destroy_failed', `${name} was not deleted: see above, and its events in CloudFormation`, {
-        exitStatus: 1,
-      })
+      throw new InputError(
+        'destroy_failed',
+        `${name} was not deleted: see above, and its events in CloudFormation; a bucket that is not empty is to be emptied first ("What survives" in docs/operations.md)`,
+        {
+          exitStatus: 1,
+        },
+      )
     }
   }
   say('\ndeleted')

@@ -65,7 +65,7 @@ export class AccessLog extends Construct {
     const { stage } = props
     this.group = new LogGroup(this, 'Group', {
       retention: stage.logRetentionDays,
-      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     })
     this.destination = new LogGroupLogDestination(this.group)
 

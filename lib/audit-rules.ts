@@ -87,6 +87,8 @@ function listRules({ trail, vault, wallet }: AuditRulesProps): readonly AuditRul
           { prefix: 'UpdateFunctionCode' },
           { prefix: 'UpdateFunctionConfiguration' },
           { prefix: 'CreateFunction' },
+          { prefix: 'AddPermission' },
+          { prefix: 'PutFunctionConcurrency' },
         ],
         $or: [
           { requestParameters: { functionName: walletFunction } },

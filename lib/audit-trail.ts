@@ -12,6 +12,7 @@ import {
 } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { pinLogicalId } from './logical-id.ts'
+import { toOperateName } from './operate-function.ts'
 import type { Oversight, Stage } from './stage.ts'
 
 export interface AuditTrailProps {
@@ -55,7 +56,7 @@ export class AuditTrail extends Construct {
         },
       ],
       // Evidence outlives the stage: a deleted stack is when it is asked for.
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     })
     pinLogicalId(this.bucket, 'AuditBucket')
     this.trailName = `verified-wallets-${stage.name}`
@@ -84,7 +85,7 @@ export class AuditTrail extends Construct {
       enableFileValidation: true,
     })
     pinLogicalId(this.trail, 'AuditTrail')
-    // Not by CDK's property, which knows no beginning of a name; the name itself is in the other stack.
+    // Not by CDK's property, which knows the old kind of selectors; the function is in the other stack.
     const resource = this.trail.node.defaultChild as CfnTrail
     resource.addPropertyDeletionOverride('EventSelectors')
     resource.advancedEventSelectors = this.selectEvents(stage)
@@ -94,7 +95,7 @@ export class AuditTrail extends Construct {
     const operate = Stack.of(this).formatArn({
       service: 'lambda',
       resource: 'function',
-      resourceName: `verified-wallets-${stage.name}-service-Operate`,
+      resourceName: toOperateName(stage),
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     })
     return [
@@ -104,7 +105,7 @@ export class AuditTrail extends Construct {
         fieldSelectors: [
           { field: 'eventCategory', equalTo: ['Data'] },
           { field: 'resources.type', equalTo: ['AWS::Lambda::Function'] },
-          { field: 'resources.ARN', startsWith: [operate] },
+          { field: 'resources.ARN', equalTo: [operate] },
         ],
       },
     ]

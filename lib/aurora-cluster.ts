@@ -4,6 +4,8 @@ import { SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2'
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import {
   AuroraPostgresEngineVersion,
+  CfnDBInstance,
+  CfnDBSubnetGroup,
   ClusterInstance,
   Credentials,
   DatabaseCluster,
@@ -47,7 +49,7 @@ export class AuroraCluster extends Construct {
   constructor(scope: Construct, id: string, props: AuroraClusterProps) {
     super(scope, id)
     const { stage, database, vpc } = props
-    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY
+    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY
     const clusterIdentifier = `verified-wallets-${stage.name}`
 
     this.securityGroup = new SecurityGroup(this, 'SecurityGroup', {
@@ -90,6 +92,10 @@ export class AuroraCluster extends Construct {
     })
     this.cluster.node.addDependency(logs)
     pinLogicalId(this.cluster, 'DatabaseCluster')
+    // CDK keeps them for its policy RETAIN only, and a cluster that is kept cannot do without its subnets.
+    for (const child of this.cluster.node.findAll()) {
+      if (child instanceof CfnDBInstance || child instanceof CfnDBSubnetGroup) child.applyRemovalPolicy(removalPolicy)
+    }
     const { secret } = this.cluster
     if (secret === undefined) throw new Error('expected RDS to manage the password of the administrator')
     this.adminSecret = secret

@@ -29,7 +29,7 @@ export class DeployCalls extends Construct {
     this.identity = new FunctionIdentity(this, 'Identity', { vpc: undefined })
     this.logGroup = new LogGroup(this, 'Logs', {
       retention: RetentionDays.ONE_MONTH,
-      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     })
     this.identity.allow({
       sid: 'WriteOwnLogs',

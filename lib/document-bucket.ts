@@ -9,7 +9,7 @@ import {
   type IBucket,
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3'
-import { Queue, QueueEncryption, QueuePolicy } from 'aws-cdk-lib/aws-sqs'
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { DocumentKey } from './document-key.ts'
 import type { FunctionIdentity } from './function-identity.ts'
@@ -38,7 +38,7 @@ export class DocumentBucket extends Construct {
   constructor(scope: Construct, id: string, props: DocumentBucketProps) {
     super(scope, id)
     const { stage } = props
-    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY
+    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY
 
     const queueDefaults = {
       // SQS's own key: a message names an object and a verification, no user. With a key of ours, S3 itself would have to
@@ -73,8 +73,8 @@ export class DocumentBucket extends Construct {
       account: '',
       resource: bucketName,
     })
-    const queuePolicy = new QueuePolicy(this, 'QueuePolicy', { queues: [this.queue] })
-    queuePolicy.document.addStatements(
+    // Into the queue's one policy: each resource of that kind would replace the whole of what another has written.
+    this.queue.addToResourcePolicy(
       new PolicyStatement({
         sid: 'AnnounceDocuments',
         effect: Effect.ALLOW,
@@ -127,7 +127,7 @@ export class DocumentBucket extends Construct {
         },
       ],
     }
-    resource.node.addDependency(queuePolicy)
+    resource.node.addDependency(this.queue.node.findChild('Policy'))
   }
 
   /** Lets a function put documents. */

@@ -35,7 +35,7 @@ export class DocumentKey extends Construct {
       description: 'Encrypts documents while they wait for their inspection',
       enableKeyRotation: true,
       pendingWindow: Duration.days(stage.keepsData ? 30 : 7),
-      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
       policy: new PolicyDocument({
         statements: [
           administerButNotUse(),

@@ -43,7 +43,7 @@ export function defineKafkaAlarms(metrics: ServiceMetrics, kafka: WatchedKafka):
     {
       name: 'dead-letter-topic',
       meaning:
-        'Records failed for half an hour and were set aside in the dead-letter topic. Their users get no wallet.',
+        'Records failed for a day, or crashed the function each time, and were set aside in the dead-letter topic. Their users get no wallet.',
       metric: metrics.trigger(kafka, 'OnFailureDestinationDeliveredEventCount'),
       threshold: 1,
     },

@@ -23,7 +23,7 @@ export class LogBucket extends Construct {
       enforceSSL: stage.enforcesTls,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
       // A quarter: an intrusion is found out after weeks, not days.
       lifecycleRules: [{ id: 'forget-access-logs', expiration: Duration.days(90) }],
     })

@@ -28,7 +28,7 @@ export class MskCluster extends Construct {
   constructor(scope: Construct, id: string, props: MskClusterProps) {
     super(scope, id)
     const { stage, kafka, vpc } = props
-    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY
+    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY
 
     this.securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc: vpc.vpc,

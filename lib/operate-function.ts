@@ -4,6 +4,10 @@ import { Duration, type Stack } from 'aws-cdk-lib'
 import type { OperateEnvironment } from '../functions/operate/environment.ts'
 import { FunctionIdentity } from './function-identity.ts'
 import { type AnyFunction, ServiceFunction, type Surroundings } from './service-function.ts'
+import type { Stage } from './stage.ts'
+
+/** The name under which the trail of the data stack asks for its invocations: one that CloudFormation makes is cut in its middle. */
+export const toOperateName = (stage: Pick<Stage, 'name'>) => `verified-wallets-${stage.name}-operate`
 
 /** `operate`: what operating a stage needs from inside its network. */
 export function addOperate(scope: Stack, around: Surroundings): AnyFunction {
@@ -12,6 +16,7 @@ export function addOperate(scope: Stack, around: Surroundings): AnyFunction {
   return new ServiceFunction<OperateEnvironment>(scope, 'Operate', {
     ...around,
     name: 'operate',
+    functionName: toOperateName(around.stage),
     identity,
     description: 'Tells operators how the stage is, from inside its network',
     environment: {

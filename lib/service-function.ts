@@ -36,6 +36,8 @@ export interface ServiceFunctionProps<Environment extends Record<string, string>
   /** Its folder below `functions/`. */
   readonly name: FunctionName
   readonly identity: FunctionIdentity
+  /** Its name in Lambda, where somebody outside of the stack must know it. Made by CloudFormation when absent. */
+  readonly functionName?: string
   readonly description: string
   /** Every variable of the function's schema; one that is missing does not compile. */
   readonly environment: Environment
@@ -56,7 +58,7 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
 
     const logGroup = new LogGroup(this, 'Logs', {
       retention: stage.logRetentionDays,
-      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     })
     identity.allow({
       sid: 'WriteOwnLogs',
@@ -72,6 +74,7 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
 
     const reserved = stage.reservedConcurrency?.[props.name]
     this.function = new LambdaFunction(this, 'Function', {
+      ...(props.functionName === undefined ? {} : { functionName: props.functionName }),
       description: props.description,
       runtime: Runtime.NODEJS_24_X,
       architecture: stage.architecture === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,

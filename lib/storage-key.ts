@@ -20,7 +20,7 @@ export class StorageKey extends Construct {
       description: 'Encrypts the database and the brokers at rest',
       enableKeyRotation: true,
       pendingWindow: Duration.days(keepsData ? 30 : 7),
-      removalPolicy: keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     })
     pinLogicalId(this.key, 'StorageKey')
   }

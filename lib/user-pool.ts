@@ -49,7 +49,7 @@ export class UserPool extends Construct {
       },
       accountRecovery: AccountRecovery.EMAIL_ONLY,
       deletionProtection: stage.keepsData,
-      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     })
     // A pool that is made anew gives each user another `sub`: they would all lose their wallets.
     pinLogicalId(this.pool, 'UserPool')

@@ -28,7 +28,7 @@ export class Vault extends Construct {
   constructor(scope: Construct, id: string, props: VaultProps) {
     super(scope, id)
     const { stage } = props
-    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY
+    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY
 
     const lambda = new ServicePrincipal('lambda.amazonaws.com')
     this.walletRole = this.makeRole('WalletRole', lambda)

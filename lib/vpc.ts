@@ -67,7 +67,7 @@ export class Vpc extends Construct {
       destination: FlowLogDestination.toCloudWatchLogs(
         new LogGroup(this, 'FlowLogs', {
           retention: network.flowLogDays === 30 ? RetentionDays.ONE_MONTH : RetentionDays.ONE_YEAR,
-          removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+          removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
         }),
       ),
     })

@@ -62,7 +62,7 @@ export class WalletDatabase extends Construct {
       }
       return
     }
-    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY
+    const removalPolicy = stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY
     const adminSecret = new CfnSecret(this, 'AdminSecret', {
       description: 'Administrator of the database, for migrations: {"username","password"}',
     })

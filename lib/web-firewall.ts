@@ -90,7 +90,9 @@ export class WebFirewall extends Construct {
         managedRuleGroupStatement: {
           vendorName: 'AWS',
           name,
-          ruleActionOverrides: counted.map((rule) => ({ name: rule, actionToUse: { count: {} } })),
+          ...(counted.length > 0
+            ? { ruleActionOverrides: counted.map((rule) => ({ name: rule, actionToUse: { count: {} } })) }
+            : {}),
         },
       },
       visibilityConfig: count(name),
@@ -130,7 +132,7 @@ export class WebFirewall extends Construct {
       // The firewall writes to groups of such names only.
       logGroupName: `aws-waf-logs-verified-wallets-${stage.name}`,
       retention: stage.logRetentionDays,
-      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     })
     const groupArn = Stack.of(this).formatArn({
       service: 'logs',

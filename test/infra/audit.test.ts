@@ -163,7 +163,7 @@ describe.each(['dev', 'prod'])('the trail of %s', (stage) => {
             { Field: 'resources.type', Equals: ['AWS::Lambda::Function'] },
             {
               Field: 'resources.ARN',
-              StartsWith: [`arn:aws:lambda:us-east-1:111122223333:function:verified-wallets-${stage}-service-Operate`],
+              Equals: [`arn:aws:lambda:us-east-1:111122223333:function:verified-wallets-${stage}-operate`],
             },
           ],
         },
@@ -175,7 +175,7 @@ describe.each(['dev', 'prod'])('the trail of %s', (stage) => {
 
   test('lies in a bucket that is private, encrypted, forgets in time, and outlives the stage', () => {
     const bucket = template.Resources.AuditBucket
-    expect(bucket).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+    expect(bucket).toMatchObject({ DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' })
     expect(bucket?.Properties).toMatchObject({
       BucketEncryption: {
         ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],

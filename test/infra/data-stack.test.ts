@@ -261,7 +261,10 @@ describe('where the stage says so', () => {
   test('what is stateful is kept when the stack is deleted', () => {
     const removable = Object.entries(kept.Resources)
       .filter(([, { Type }]) => /^AWS::(S3::Bucket|SQS::Queue|KMS::Key|SecretsManager::Secret)$/.test(Type))
-      .filter(([, resource]) => resource.DeletionPolicy !== 'Retain' || resource.UpdateReplacePolicy !== 'Retain')
+      .filter(
+        ([, resource]) =>
+          resource.DeletionPolicy !== 'RetainExceptOnCreate' || resource.UpdateReplacePolicy !== 'Retain',
+      )
     expect(removable).toEqual([])
   })
 

@@ -563,6 +563,8 @@ test('prod keeps what is stateful when a stack is deleted or a resource replaced
   const { data, service } = templates.prod
   const lost = [...Object.entries(data.Resources), ...Object.entries(service.Resources)]
     .filter(([, { Type }]) => stateful.test(Type))
-    .filter(([, resource]) => resource.DeletionPolicy !== 'Retain' || resource.UpdateReplacePolicy !== 'Retain')
+    .filter(
+      ([, resource]) => resource.DeletionPolicy !== 'RetainExceptOnCreate' || resource.UpdateReplacePolicy !== 'Retain',
+    )
   expect(lost).toEqual([])
 })

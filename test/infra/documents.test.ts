@@ -33,6 +33,18 @@ describe.each(['local', 'dev', 'prod'])('documents of %s', (name) => {
     expect(data.Resources.DocumentKey?.Properties.EnableKeyRotation).toBe(true)
   })
 
+  test('are announced by a queue whose one policy says all: a second would replace it, or be replaced', () => {
+    const targets = [data, service].flatMap((template) =>
+      ['SQS::QueuePolicy', 'SNS::TopicPolicy', 'S3::BucketPolicy'].flatMap((type) =>
+        resourcesOf(template, `AWS::${type}`).flatMap(([, { Properties }]) =>
+          [Properties.Queues ?? Properties.Topics ?? Properties.Bucket].flat().map((target) => JSON.stringify(target)),
+        ),
+      ),
+    )
+    expect(targets).toContain('{"Ref":"VerificationQueue"}')
+    expect(targets.length).toBe(new Set(targets).size)
+  })
+
   test('have no earlier versions: what is forgotten is gone', () => {
     expect(data.Resources.DocumentBucket?.Properties).not.toHaveProperty('VersioningConfiguration')
   })

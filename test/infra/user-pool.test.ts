@@ -29,7 +29,7 @@ describe('the pool', () => {
   test('lets nobody sign up, survives the stack, and keeps its name', () => {
     expect(data.Resources.UserPool).toMatchObject({
       Type: 'AWS::Cognito::UserPool',
-      DeletionPolicy: 'Retain',
+      DeletionPolicy: 'RetainExceptOnCreate',
       Properties: { AdminCreateUserConfig: { AllowAdminCreateUserOnly: true }, DeletionProtection: 'ACTIVE' },
     })
   })
