@@ -88,6 +88,11 @@ export class DocumentBucket extends Construct {
       }),
     )
 
+    const policy = this.queue.node.findChild('Policy')
+    // The name that it always had. Under another one CloudFormation would write the new policy and then delete the old one,
+    // which takes all of the queue's policy with it: no document would be announced any more.
+    pinLogicalId(policy, 'DocumentsQueuePolicyB5CAF0D2')
+
     this.key = new DocumentKey(this, 'Key', { stage, bucketArn })
     // The cast: CDK's own types disagree about an optional property.
     this.logBucket = new LogBucket(this, 'Logs', { stage }).bucket as IBucket
@@ -127,7 +132,7 @@ export class DocumentBucket extends Construct {
         },
       ],
     }
-    resource.node.addDependency(this.queue.node.findChild('Policy'))
+    resource.node.addDependency(policy)
   }
 
   /** Lets a function put documents. */
