@@ -1,7 +1,8 @@
 // `npm run deploy -- --stage dev`: looks at what must hold, says what it will do, deploys both stacks in their order, says
 // what comes next.
 import { join } from 'node:path'
-import { stageNames } from '../lib/stage-table.ts'
+import { readSettings } from '../lib/settings.ts'
+import { findStage, stageNames } from '../lib/stage-table.ts'
 import { runCdk, synthesise } from './cdk.ts'
 import { InputError, readFlags, runOperatorCommand } from './command-line.ts'
 import { judge, readFacts } from './prerequisites.ts'
@@ -53,7 +54,9 @@ async function deployStack(access: StageAccess, assembly: string, stack: string,
  * @throws {InputError} `shared_account` when another stage is in the account
  */
 async function requireOwnAccount({ stage, client, caller }: StageAccess): Promise<void> {
-  for (const name of stageNames.filter((each) => each !== stage.name)) {
+  const settings = readSettings(process.env)
+  const others = stageNames.filter((name) => name !== stage.name && !findStage(name, settings).emulated)
+  for (const name of others) {
     if ((await findStack(client, dataStackOf({ name }))) === undefined) continue
     throw new InputError(
       'shared_account',

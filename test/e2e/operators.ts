@@ -1,7 +1,9 @@
 // What operators do with a deployed stage, by their commands, on the running local stack: the smoke test, the vault, the
 // checks before a deploy.
+
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { CloudFormationClient, CreateStackCommand, DeleteStackCommand } from '@aws-sdk/client-cloudformation'
 import { describe, expect, it } from 'vitest'
 import { issueToken } from '../../local/issuer.ts'
 import { commitMnemonic, encodeMnemonic } from '../../shared/mnemonic.ts'
@@ -93,6 +95,18 @@ export function describeOperators(context: Context): void {
       expect([status, stderr]).toEqual([0, expect.stringContaining('nothing was deployed')])
       expect(stderr).toMatch(/ok {2}CDK bootstrap of version \d+/)
       expect(stderr).toMatch(/verified-wallets-dev-service: will be created/)
+      const other = { StackName: 'verified-wallets-prod-data' }
+      const cloudFormation = new CloudFormationClient({
+        ...{ endpoint: url, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } },
+      })
+      const TemplateBody = JSON.stringify({ Resources: { Topic: { Type: 'AWS::SNS::Topic' } } })
+      await cloudFormation.send(new CreateStackCommand({ ...other, TemplateBody }))
+      try {
+        const shared = await run('deploy', ['--stage', 'dev', '--check'], '', env)
+        expect(shared).toMatchObject({ status: 1, error: { code: 'shared_account' } })
+      } finally {
+        await cloudFormation.send(new DeleteStackCommand(other))
+      }
       const local = await run('deploy', ['--stage', 'local'], '', env)
       expect(local).toMatchObject({ status: 2, error: { code: 'emulated_stage' } })
     })
