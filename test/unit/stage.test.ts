@@ -216,7 +216,7 @@ describe.each(['dev', 'prod'] as const)('the row %s', (name) => {
       database: { kind: 'aurora' },
     })
     expect(stage.rootCommitment).not.toBe('of-record')
-    expect(stage.network).toBeDefined()
+    expect(stage.network?.interfaceServices.toSorted()).toEqual(['kms', 'lambda', 'secretsmanager'])
   })
 
   test('triggers the wallet function as local does, but for how often it retries and how many run at once', () => {
