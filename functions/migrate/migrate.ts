@@ -63,13 +63,12 @@ async function letSignInByIam(tx: Sql): Promise<void> {
  * expand before they contract, so this release runs on it.
  */
 function checkHistory(applied: readonly AppliedFile[], files: readonly Migration[]): void {
-  for (const [index, row] of applied.slice(0, files.length).entries()) {
-    const file = files[index]
-    if (file?.name !== row.name || sha256(file.sql) !== row.sha256) {
-      throw new IntegrityError(
-        `expected migration ${row.name} unchanged, since it is applied; got ${file?.name ?? 'none'}. Add a new file instead.`,
-      )
-    }
+  for (const [index, file] of files.slice(0, applied.length).entries()) {
+    const row = applied[index] as AppliedFile
+    if (file.name === row.name && sha256(file.sql) === row.sha256) continue
+    throw new IntegrityError(
+      `expected migration ${row.name} unchanged, since it is applied; got ${file.name}. Add a new file instead.`,
+    )
   }
 }
 
