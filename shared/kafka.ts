@@ -9,7 +9,8 @@ import './kafkajs-patch.ts'
 export type Publication = {
   readonly topic: string
   readonly key: string | Uint8Array | null
-  readonly value: string | Uint8Array
+  /** Null is a tombstone. */
+  readonly value: string | Uint8Array | null
   /** A name that comes more than once has all of its values. */
   readonly headers: Readonly<Record<string, string | Uint8Array | readonly Uint8Array[]>>
 }
@@ -23,6 +24,7 @@ export function toPublication(topic: string, record: EventRecord): Publication {
 
 /** As kafkajs takes it. */
 const toMessagePart = (data: string | Uint8Array) => (typeof data === 'string' ? data : Buffer.from(data))
+const toNullablePart = (data: string | Uint8Array | null) => (data === null ? null : toMessagePart(data))
 
 /** Records of one topic in one request, in their order. */
 function toTopicMessages(publications: readonly Publication[]): TopicMessages[] {
@@ -30,8 +32,8 @@ function toTopicMessages(publications: readonly Publication[]): TopicMessages[] 
   return [...topics].map(([topic, records]) => ({
     topic,
     messages: records.map(({ key, value, headers }) => ({
-      key: key === null ? null : toMessagePart(key),
-      value: toMessagePart(value),
+      key: toNullablePart(key),
+      value: toNullablePart(value),
       headers: Object.fromEntries(
         Object.entries(headers).map(([name, header]) => [
           name,
@@ -79,6 +81,29 @@ export type KafkaLogin = {
   readonly readToken: () => Promise<{ readonly value: string; readonly expiresAt: number }>
 }
 
+/** A client, which opens nothing by itself. */
+function createKafka(options: {
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  /** Undefined: no sign-in and no TLS, for brokers on this machine. */
+  readonly login: KafkaLogin | undefined
+}): Kafka {
+  const { login } = options
+  return new Kafka({
+    brokers: [...options.brokers],
+    clientId: options.clientId,
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 3000,
+    authenticationTimeout: 5000,
+    requestTimeout: 5000,
+    retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1500 },
+    ...(login && {
+      ssl: login.certificateAuthority === undefined ? true : { ca: login.certificateAuthority },
+      sasl: { mechanism: 'oauthbearer', oauthBearerProvider: login.readToken },
+    }),
+  })
+}
+
 /**
  * Opens nothing yet: the first publication connects.
  *
@@ -95,27 +120,15 @@ export function createPublisher(options: {
   readonly now: () => number
 }): { readonly publish: Publish; readonly ping: () => Promise<void>; close(): Promise<void> } {
   const { login, deadline, now } = options
-  const kafka = new Kafka({
-    brokers: [...options.brokers],
-    clientId: options.clientId,
-    logLevel: logLevel.NOTHING,
-    connectionTimeout: 3000,
-    authenticationTimeout: 5000,
-    requestTimeout: 5000,
-    retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1500 },
-    ...(login && {
-      ssl: login.certificateAuthority === undefined ? true : { ca: login.certificateAuthority },
-      sasl: { mechanism: 'oauthbearer', oauthBearerProvider: () => readToken(login) },
-    }),
-  })
+  const kafka = createKafka({ ...options, login: login && { ...login, readToken: () => readToken(login) } })
   let producer: Promise<Producer> | undefined
   let lastUse = 0
   let sessionEnd = Number.POSITIVE_INFINITY
 
-  async function readToken({ readToken }: KafkaLogin): Promise<{ value: string }> {
-    const { value, expiresAt } = await readToken()
-    sessionEnd = Math.min(sessionEnd, expiresAt)
-    return { value }
+  async function readToken({ readToken }: KafkaLogin) {
+    const token = await readToken()
+    sessionEnd = Math.min(sessionEnd, token.expiresAt)
+    return token
   }
 
   async function connect(): Promise<Producer> {

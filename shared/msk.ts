@@ -27,12 +27,21 @@ export function createMskLogin(brokers: readonly string[]): KafkaLogin {
   }
 }
 
+type KafkaEnvironment = {
+  readonly KAFKA_BOOTSTRAP_SERVERS: string
+  readonly KAFKA_AUTHENTICATION: 'iam' | 'none'
+}
+
+/** The brokers of a function and how it signs in there, as its environment says. */
+function readKafkaAccess(environment: KafkaEnvironment) {
+  const brokers = environment.KAFKA_BOOTSTRAP_SERVERS.split(',')
+  return { brokers, login: environment.KAFKA_AUTHENTICATION === 'iam' ? createMskLogin(brokers) : undefined }
+}
+
 /** The publisher of a function, as its environment says. */
 export function openPublisher(
-  environment: { readonly KAFKA_BOOTSTRAP_SERVERS: string; readonly KAFKA_AUTHENTICATION: 'iam' | 'none' },
+  environment: KafkaEnvironment,
   options: { readonly clientId: string; readonly deadline: number },
 ): ReturnType<typeof createPublisher> {
-  const brokers = environment.KAFKA_BOOTSTRAP_SERVERS.split(',')
-  const login = environment.KAFKA_AUTHENTICATION === 'iam' ? createMskLogin(brokers) : undefined
-  return createPublisher({ brokers, login, now: Date.now, ...options })
+  return createPublisher({ ...readKafkaAccess(environment), now: Date.now, ...options })
 }

@@ -1,6 +1,7 @@
 // The SQL of wallet.waiting as announce reads it: whose cause is gone is published again, with its original bytes.
 import type { Sql } from '../../shared/database.ts'
 import type { Publication } from '../../shared/kafka.ts'
+import { decodeHeaders } from '../../shared/kafka-records.ts'
 
 /** A parked record; `headers` decoded. */
 export type WaitingRecord = {
@@ -37,14 +38,6 @@ export async function lockWaiting(
     limit ${options.limit}
     for update skip locked`
   return rows.map((row) => ({ ...row, headers: decodeHeaders(row.headers) }))
-}
-
-/** All values of each name: names may repeat. */
-function decodeHeaders(headers: readonly (readonly [name: string, value: string])[]): Publication['headers'] {
-  const byName = Map.groupBy(headers, ([name]) => name)
-  return Object.fromEntries(
-    [...byName].map(([name, same]) => [name, same.map(([, value]) => Buffer.from(value, 'base64'))]),
-  )
 }
 
 export async function markReleased(sql: Sql, records: readonly WaitingRecord[], now: Date): Promise<void> {

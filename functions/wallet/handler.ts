@@ -1,7 +1,7 @@
 // Hands a batch of Kafka records to the use case and answers which records are to come again.
+import { readRecords } from '../../shared/kafka-records.ts'
 import { CrossCheckError } from './derivation.ts'
 import { type IssueResult, type IssueWalletsPorts, issueWallets } from './issue-wallets.ts'
-import { readRecords } from './records.ts'
 
 export type WalletDependencies = IssueWalletsPorts & {
   /** Tells announce that there is something to announce. Never fails: its schedule is the net. */

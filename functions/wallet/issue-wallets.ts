@@ -1,6 +1,7 @@
 // The use case of user.verified: in a few transactions, mostly one, the records of a batch become accounts and wallets,
 // are set aside, or wait.
 import { UnavailableError } from '../../shared/errors.ts'
+import type { KafkaRecord } from '../../shared/kafka-records.ts'
 import type { Log } from '../../shared/log.ts'
 import type { WalletMetric } from '../../shared/metrics.ts'
 import { CrossCheckError } from './derivation.ts'
@@ -12,7 +13,7 @@ import {
   type VerifiedRecord,
   type WalletPlan,
 } from './plan-wallets.ts'
-import { type ClassifiedRecord, classifyRecord, type KafkaRecord } from './records.ts'
+import { type ClassifiedRecord, classifyRecord } from './records.ts'
 import type { IssuedWallet, WaitingCause } from './wallet-tables.ts'
 
 /**

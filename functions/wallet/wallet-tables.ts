@@ -1,10 +1,10 @@
 // The SQL with which the wallet function writes: accounts, wallets, quarantine, waiting. A few statements a batch.
 import postgres from 'postgres'
 import { type Database, inTransaction, type Sql } from '../../shared/database.ts'
+import type { KafkaRecord } from '../../shared/kafka-records.ts'
 import type { AddressType, Network } from '../../shared/model.ts'
 import { type ContradictionKind, type IssueWalletsPorts, RefusedRowError, type WalletTables } from './issue-wallets.ts'
 import type { AccountIndex, Claim } from './plan-wallets.ts'
-import type { KafkaRecord } from './records.ts'
 
 /** A row of wallet.wallets as it is issued. */
 export type IssuedWallet = {

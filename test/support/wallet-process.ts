@@ -2,8 +2,8 @@
 // messages between the processes. Everything but the vault is as in production.
 import { createHandler, type KafkaBatchResponse } from '../../functions/wallet/handler.ts'
 import type { IssueWalletsPorts } from '../../functions/wallet/issue-wallets.ts'
-import type { MskEvent } from '../../functions/wallet/records.ts'
 import { createDatabase } from '../../shared/database.ts'
+import type { MskEvent } from '../../shared/kafka-records.ts'
 import { makeIssuePorts } from './wallet-records.ts'
 
 /** Where a batch may be made to stop: indices taken; accounts inserted; all written, not committed; committed, not answered. */

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import { type DerivedAddress, type Keyring, openRoot } from '../../functions/wallet/derivation.ts'
 import { type IssueWalletsPorts, issueWallets } from '../../functions/wallet/issue-wallets.ts'
-import type { KafkaRecord, MskEvent } from '../../functions/wallet/records.ts'
 import { createTablePorts } from '../../functions/wallet/wallet-tables.ts'
 import type { Database } from '../../shared/database.ts'
 import { type EventRecord, toUserVerified } from '../../shared/events.ts'
+import type { KafkaRecord, MskEvent } from '../../shared/kafka-records.ts'
 import { type AddressType, addressTypes, type Network } from '../../shared/model.ts'
 import { createMemoryLog, makeVerification, noon } from './fakes.ts'
 

@@ -5,10 +5,11 @@ import { CrossCheckError, type DerivedAddress, type Keyring } from '../../functi
 import { createHandler, type WalletDependencies } from '../../functions/wallet/handler.ts'
 import { type ContradictionKind, RefusedRowError, type WalletTables } from '../../functions/wallet/issue-wallets.ts'
 import type { VaultState } from '../../functions/wallet/open-keyring.ts'
-import { classifyRecord, type KafkaRecord, readRecords } from '../../functions/wallet/records.ts'
+import { classifyRecord } from '../../functions/wallet/records.ts'
 import type { IssuedWallet, WaitingCause } from '../../functions/wallet/wallet-tables.ts'
 import { IntegrityError, UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
+import { type KafkaRecord, readRecords } from '../../shared/kafka-records.ts'
 import { type AddressType, addressTypes, type Network } from '../../shared/model.ts'
 import { catchError, createMemoryLog, makeVerification, noon } from '../support/fakes.ts'
 
