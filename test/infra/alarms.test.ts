@@ -108,6 +108,19 @@ describe('the runbook', () => {
   })
 })
 
+test('runbook and operations ask for outputs and functions that a deployed stage has', () => {
+  const outputs = Object.entries(stages.prod ?? {}).flatMap(([stack, template]) =>
+    typeof template === 'object' ? Object.keys(template.Outputs).map((name) => `${stack} ${name}`) : [],
+  )
+  const text = runbook + readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8')
+  const asked = [...text.matchAll(/output ((?:data|service) \w+)/g)].map(([, output = '']) => output)
+  const ofFunctions = [...text.matchAll(/(?:group|troubles|crashes|request) ([A-Z][a-z]\w+)/g)].map(
+    ([, name]) => `service ${name}FunctionName`,
+  )
+  expect(Math.min(asked.length, ofFunctions.length)).toBeGreaterThan(10)
+  expect([...asked, ...ofFunctions].filter((output) => !outputs.includes(output))).toEqual([])
+})
+
 describe.each(stageNames)('in %s', (stage) => {
   const service = serviceOf(stage)
   const alarms = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties)
