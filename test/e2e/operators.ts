@@ -3,7 +3,12 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CloudFormationClient, CreateStackCommand, DeleteStackCommand } from '@aws-sdk/client-cloudformation'
+import {
+  CloudFormationClient,
+  CreateStackCommand,
+  DeleteStackCommand,
+  DescribeStacksCommand,
+} from '@aws-sdk/client-cloudformation'
 import { describe, expect, it } from 'vitest'
 import { issueToken } from '../../local/issuer.ts'
 import { commitMnemonic, encodeMnemonic } from '../../shared/mnemonic.ts'
@@ -84,31 +89,70 @@ export function describeOperators(context: Context): void {
       expect(replaced).toMatchObject({ status: 2, error: { code: 'other_root_held' } })
     })
 
-    it('deploy: looks at the account, synthesises, and deploys nothing when only asked to check', async () => {
-      const url = context.stack().emulator_url
-      const env = {
-        ...process.env,
-        ...{ AWS_ENDPOINT_URL: url, AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
-        ...{ AWS_EC2_METADATA_DISABLED: 'true', CDK_VALIDATION: 'false' },
+    /** The emulator as if it were the account that somebody is signed in to. */
+    const signedIn = () => ({
+      ...process.env,
+      ...{ AWS_ENDPOINT_URL: context.stack().emulator_url, AWS_REGION: 'us-east-1' },
+      ...{ AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
+      ...{ AWS_EC2_METADATA_DISABLED: 'true', CDK_VALIDATION: 'false' },
+    })
+
+    const openCloudFormation = () =>
+      new CloudFormationClient({
+        ...{ endpoint: context.stack().emulator_url, region: 'us-east-1' },
+        credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+      })
+
+    /** Runs work while a stack of that name is there, of topics that go with it or are kept. */
+    async function withStack(StackName: string, work: () => Promise<void>): Promise<void> {
+      const cloudFormation = openCloudFormation()
+      const topic = { Type: 'AWS::SNS::Topic' }
+      const TemplateBody = JSON.stringify({ Resources: { Topic: topic, Kept: { ...topic, DeletionPolicy: 'Retain' } } })
+      await cloudFormation.send(new CreateStackCommand({ StackName, TemplateBody }))
+      try {
+        await work()
+      } finally {
+        await cloudFormation.send(new DeleteStackCommand({ StackName }))
       }
-      const { status, stderr } = await run('deploy', ['--stage', 'dev', '--check'], '', env)
+    }
+
+    it('deploy: looks at the account, synthesises, and deploys nothing when only asked to check', async () => {
+      const { status, stderr } = await run('deploy', ['--stage', 'dev', '--check'], '', signedIn())
       expect([status, stderr]).toEqual([0, expect.stringContaining('nothing was deployed')])
       expect(stderr).toMatch(/ok {2}CDK bootstrap of version \d+/)
       expect(stderr).toMatch(/verified-wallets-dev-service: will be created/)
-      const other = { StackName: 'verified-wallets-prod-data' }
-      const cloudFormation = new CloudFormationClient({
-        ...{ endpoint: url, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } },
-      })
-      const TemplateBody = JSON.stringify({ Resources: { Topic: { Type: 'AWS::SNS::Topic' } } })
-      await cloudFormation.send(new CreateStackCommand({ ...other, TemplateBody }))
-      try {
-        const shared = await run('deploy', ['--stage', 'dev', '--check'], '', env)
+      await withStack('verified-wallets-prod-data', async () => {
+        const shared = await run('deploy', ['--stage', 'dev', '--check'], '', signedIn())
         expect(shared).toMatchObject({ status: 1, error: { code: 'shared_account' } })
-      } finally {
-        await cloudFormation.send(new DeleteStackCommand(other))
-      }
-      const local = await run('deploy', ['--stage', 'local'], '', env)
+      })
+      const local = await run('deploy', ['--stage', 'local'], '', signedIn())
       expect(local).toMatchObject({ status: 2, error: { code: 'emulated_stage' } })
+    })
+
+    it('destroy: of prod only what a person types, after it was said what survives', async () => {
+      const name = 'verified-wallets-prod-service'
+      await withStack(name, async () => {
+        const hasty = await run('destroy', ['--stage', 'prod', '--yes'], '', signedIn())
+        expect(hasty).toMatchObject({ status: 2, error: { code: 'not_confirmed' } })
+        const piped = await run('destroy', ['--stage', 'prod'], 'destroy prod in 000000000000\n', signedIn())
+        expect(piped).toMatchObject({ status: 2, error: { code: 'no_terminal' } })
+        expect(piped.stderr).toContain(
+          `${name}: goes, with 1 resources; these stay, and cost on:\n    Kept (AWS::SNS::Topic)`,
+        )
+        const { Stacks } = await openCloudFormation().send(new DescribeStacksCommand({ StackName: name }))
+        expect(Stacks?.map(({ StackStatus }) => StackStatus)).toEqual(['CREATE_COMPLETE'])
+      })
+    })
+
+    it('diff tells that a stage differs, and changes nothing; destroy deletes it, and says when there is none', async () => {
+      await withStack('verified-wallets-dev-service', async () => {
+        const differs = await run('diff', ['--stage', 'dev', '--fail'], '', signedIn())
+        expect(differs).toMatchObject({ status: 1, error: { code: 'differs' } })
+        const destroyed = await run('destroy', ['--stage', 'dev', '--yes'], '', signedIn())
+        expect([destroyed.status, destroyed.stderr]).toEqual([0, expect.stringMatching(/\ndeleted\n$/)])
+        const again = await run('destroy', ['--stage', 'dev', '--yes'], '', signedIn())
+        expect(again).toMatchObject({ status: 2, error: { code: 'not_deployed' } })
+      })
     })
   })
 }
