@@ -47,6 +47,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -58,6 +60,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** What is expected (RFC 6750, 3) */
             "WWW-Authenticate"?: string
           }
@@ -71,6 +75,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -82,6 +88,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
           }
@@ -107,6 +115,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -118,6 +128,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -129,6 +141,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
             /** What is left of the caller's budget */
@@ -146,6 +160,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -157,6 +173,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
           }
@@ -181,6 +199,8 @@ export interface paths {
         header?: {
           /** Up to 128 of `A-Z a-z 0-9 _ . : / + = @ -`; it comes back, and goes along into logs, row and events */
           "X-Request-ID"?: string
+          /** The `ETag` of what you have */
+          "If-None-Match"?: string
         }
         path: {
           /** A UUID that `POST` answered with */
@@ -196,10 +216,31 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Another one when the content is another */
+            "ETag": string
+            /** Yours to keep: what never changes for 300 seconds; else ask each time whether it is still the same */
+            "Cache-Control": "private, max-age=300" | "private, no-cache"
+            /** Keep it for this token alone */
+            "Vary": string
           }
           content: {
             "application/json": components['schemas']["Verification"]
           }
+        }
+        304: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Another one when the content is another */
+            "ETag": string
+            /** Yours to keep: what never changes for 300 seconds; else ask each time whether it is still the same */
+            "Cache-Control": "private, max-age=300" | "private, no-cache"
+            /** Keep it for this token alone */
+            "Vary": string
+          }
+          content?: never
         }
         400: {
           headers: {
@@ -207,6 +248,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -218,6 +261,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** What is expected (RFC 6750, 3) */
             "WWW-Authenticate"?: string
           }
@@ -231,6 +276,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -242,6 +289,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -253,6 +302,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
             /** What is left of the caller's budget */
@@ -270,6 +321,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -281,6 +334,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
           }
@@ -312,6 +367,8 @@ export interface paths {
         header?: {
           /** Up to 128 of `A-Z a-z 0-9 _ . : / + = @ -`; it comes back, and goes along into logs, row and events */
           "X-Request-ID"?: string
+          /** The `ETag` of what you have */
+          "If-None-Match"?: string
         }
         path: {
           /** Whose it is, in your words: 1 to 255 code points without control characters, compared byte by byte */
@@ -327,10 +384,31 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Another one when the content is another */
+            "ETag": string
+            /** Yours to keep: what never changes for 300 seconds; else ask each time whether it is still the same */
+            "Cache-Control": "private, max-age=300" | "private, no-cache"
+            /** Keep it for this token alone */
+            "Vary": string
           }
           content: {
             "application/json": components['schemas']["Wallets"] | components['schemas']["Wallet"]
           }
+        }
+        304: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Another one when the content is another */
+            "ETag": string
+            /** Yours to keep: what never changes for 300 seconds; else ask each time whether it is still the same */
+            "Cache-Control": "private, max-age=300" | "private, no-cache"
+            /** Keep it for this token alone */
+            "Vary": string
+          }
+          content?: never
         }
         400: {
           headers: {
@@ -338,6 +416,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -349,6 +429,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** What is expected (RFC 6750, 3) */
             "WWW-Authenticate"?: string
           }
@@ -362,6 +444,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -373,6 +457,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -384,6 +470,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -395,6 +483,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
             /** What is left of the caller's budget */
@@ -412,6 +502,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -423,6 +515,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
           }
@@ -478,6 +572,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -489,6 +585,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** What is expected (RFC 6750, 3) */
             "WWW-Authenticate"?: string
           }
@@ -502,6 +600,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -513,6 +613,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -524,6 +626,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
           }
@@ -549,6 +653,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -560,6 +666,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
             /** What is left of the caller's budget */
@@ -577,6 +685,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -588,6 +698,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
           }
@@ -612,6 +724,8 @@ export interface paths {
         header?: {
           /** Up to 128 of `A-Z a-z 0-9 _ . : / + = @ -`; it comes back, and goes along into logs, row and events */
           "X-Request-ID"?: string
+          /** The `ETag` of what you have */
+          "If-None-Match"?: string
         }
         path: {
           "address": string
@@ -626,10 +740,31 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Another one when the content is another */
+            "ETag": string
+            /** Yours to keep: what never changes for 300 seconds; else ask each time whether it is still the same */
+            "Cache-Control": "private, max-age=300" | "private, no-cache"
+            /** Keep it for this token alone */
+            "Vary": string
           }
           content: {
             "application/json": components['schemas']["Address"]
           }
+        }
+        304: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Another one when the content is another */
+            "ETag": string
+            /** Yours to keep: what never changes for 300 seconds; else ask each time whether it is still the same */
+            "Cache-Control": "private, max-age=300" | "private, no-cache"
+            /** Keep it for this token alone */
+            "Vary": string
+          }
+          content?: never
         }
         400: {
           headers: {
@@ -637,6 +772,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -648,6 +785,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** What is expected (RFC 6750, 3) */
             "WWW-Authenticate"?: string
           }
@@ -661,6 +800,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -672,6 +813,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -683,6 +826,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -694,6 +839,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
             /** What is left of the caller's budget */
@@ -711,6 +858,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -722,6 +871,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
           }
@@ -768,6 +919,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -779,6 +932,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
             /** What is left of the caller's budget */
@@ -796,6 +951,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -857,6 +1014,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -868,6 +1027,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** What is expected (RFC 6750, 3) */
             "WWW-Authenticate"?: string
           }
@@ -881,6 +1042,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -892,6 +1055,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
             /** What is left of the caller's budget */
@@ -909,6 +1074,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -990,6 +1157,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -1001,6 +1170,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -1012,6 +1183,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
             /** What is left of the caller's budget */
@@ -1029,6 +1202,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -1040,6 +1215,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
           }
@@ -1106,6 +1283,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -1117,6 +1296,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -1128,6 +1309,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
             /** What is left of the caller's budget */
@@ -1145,6 +1328,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
           }
           content: {
             "application/problem+json": components['schemas']["Problem"]
@@ -1156,6 +1341,8 @@ export interface paths {
             "X-Request-ID": string
             /** Seconds that the function took; absent where the gateway answers by itself */
             "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
             /** Seconds until the same may be sent again */
             "Retry-After": string
           }

@@ -6,6 +6,7 @@ const benchmarks = {
   batch: () => import('./batch.ts'),
   'cold-start': () => import('./cold-start.ts'),
   flood: () => import('./flood.ts'),
+  read: () => import('./read.ts'),
 }
 
 const name = process.argv[2]?.startsWith('-') ? 'pipeline' : (process.argv[2] ?? 'pipeline')

@@ -13,7 +13,7 @@ import {
   walletsSchema,
 } from '../functions/read/answers.ts'
 import manifest from '../package.json' with { type: 'json' }
-import type { Scope } from '../shared/access.ts'
+import { authorizationSeconds, type Scope } from '../shared/access.ts'
 import { titles } from '../shared/http.ts'
 import { addressTypeSchema, networkSchema, userIdSchema } from '../shared/model.ts'
 import { type Problem, problemSchema } from '../shared/problem.ts'
@@ -54,6 +54,14 @@ const cacheControl = header(
   'Keep it, and ask each time whether it is still the same',
   'public, no-cache',
 )
+const privateCacheControl = header(
+  'PrivateCacheControl',
+  z.enum([`private, max-age=${authorizationSeconds}`, 'private, no-cache']),
+  `Yours to keep: what never changes for ${authorizationSeconds} seconds; else ask each time whether it is still the same`,
+  `private, max-age=${authorizationSeconds}`,
+)
+const vary = header('Vary', z.string(), 'Keep it for this token alone', 'Authorization')
+const noStore = header('NoStore', z.enum(['no-store']).optional(), 'Do not keep it', 'no-store')
 const rateLimit = header('RateLimit', z.string().optional(), "What is left of the caller's budget", '"post";r=9;t=1')
 const rateLimitPolicy = header(
   'RateLimitPolicy',
@@ -67,6 +75,7 @@ const asksForToken = header('AsksForToken', z.string().optional(), 'What is expe
 const answerHeaders = { 'X-Request-ID': requestId, 'X-Process-Time': processTime }
 const rateHeaders = { RateLimit: rateLimit, 'RateLimit-Policy': rateLimitPolicy }
 const cacheHeaders = { ETag: etag, 'Cache-Control': cacheControl }
+const privateCacheHeaders = { ETag: etag, 'Cache-Control': privateCacheControl, Vary: vary }
 
 // ---- answers
 
@@ -92,6 +101,7 @@ function describeProblem(status: number, codes: Readonly<Record<string, string>>
       .join('\n\n'),
     headers: z.object({
       ...answerHeaders,
+      'Cache-Control': noStore,
       ...(waits.has(status) ? { 'Retry-After': retryAfter } : {}),
       ...(status === 401 ? { 'WWW-Authenticate': asksForToken } : {}),
       ...(status === 429 ? rateHeaders : {}),
@@ -204,6 +214,8 @@ const idempotencyKey = z
 
 const postHeaders = z.object({ 'X-Request-ID': requestIdHeader, 'Idempotency-Key': idempotencyKey })
 const getHeaders = z.object({ 'X-Request-ID': requestIdHeader })
+const ifNoneMatch = z.string().optional().meta({ description: 'The `ETag` of what you have' })
+const cachedGetHeaders = z.object({ 'X-Request-ID': requestIdHeader, 'If-None-Match': ifNoneMatch })
 
 /** A PNG of one white point: it passes. */
 const samplePng =
@@ -217,15 +229,13 @@ const isPublic: Pick<ZodOpenApiOperationObject, 'security'> = { security: [] }
 
 const cached = {
   requestParams: {
-    header: z.object({
-      'If-None-Match': z.string().optional().meta({ description: 'The `ETag` of what you have' }),
-    }),
+    header: z.object({ 'If-None-Match': ifNoneMatch }),
   },
 }
-const notModified: ZodOpenApiResponseObject = {
+const notModified = (headers: Readonly<Record<string, z.ZodType>>): ZodOpenApiResponseObject => ({
   description: 'You have it',
-  headers: z.object({ ...answerHeaders, ...cacheHeaders }),
-}
+  headers: z.object({ ...answerHeaders, ...headers }),
+})
 
 const toVerification = {
   links: {
@@ -306,9 +316,10 @@ export function makeOpenApiDocument() {
             summary: 'Read a verification',
             tags: ['Verifications'],
             ...withScope('verify:read'),
-            requestParams: { path: pathOf.verification, header: getHeaders },
+            requestParams: { path: pathOf.verification, header: cachedGetHeaders },
             responses: {
-              200: ok('What is known of it', verificationSchema),
+              200: ok('What is known of it', verificationSchema, privateCacheHeaders),
+              304: notModified(privateCacheHeaders),
               ...describeProblems({
                 ...behindTheDoor,
                 400: { malformed_path: badPath, bad_request: badRequest },
@@ -335,10 +346,15 @@ export function makeOpenApiDocument() {
                   description: "Of the network; absent: the network's first. Not without a network",
                 }),
               }),
-              header: getHeaders,
+              header: cachedGetHeaders,
             },
             responses: {
-              200: ok('With a network one wallet, without one all', z.union([walletsSchema, walletSchema])),
+              200: ok(
+                'With a network one wallet, without one all',
+                z.union([walletsSchema, walletSchema]),
+                privateCacheHeaders,
+              ),
+              304: notModified(privateCacheHeaders),
               ...describeProblems({
                 ...behindTheDoor,
                 400: {
@@ -402,9 +418,10 @@ export function makeOpenApiDocument() {
               'as EIP-55 has them, bech32 in one case, Base58 as it is.',
             tags: ['Wallets'],
             ...withScope('wallet:read:any'),
-            requestParams: { path: pathOf.address, header: getHeaders },
+            requestParams: { path: pathOf.address, header: cachedGetHeaders },
             responses: {
-              200: ok('Whose it is', addressSchema),
+              200: ok('Whose it is', addressSchema, privateCacheHeaders),
+              304: notModified(privateCacheHeaders),
               ...describeProblems({
                 ...behindTheDoor,
                 400: { malformed_path: badPath, bad_request: badRequest },
@@ -454,7 +471,7 @@ export function makeOpenApiDocument() {
             ...cached,
             responses: {
               200: ok('This document', z.looseObject({ openapi: z.string() }), cacheHeaders),
-              304: notModified,
+              304: notModified(cacheHeaders),
               ...describeProblems({ ...anywhere, 400: { bad_request: badRequest } }),
             },
           },
@@ -472,7 +489,7 @@ export function makeOpenApiDocument() {
                 headers: z.object({ ...answerHeaders, ...cacheHeaders }),
                 content: { 'text/html; charset=utf-8': { schema: z.string() } },
               },
-              304: notModified,
+              304: notModified(cacheHeaders),
               ...describeProblems({ ...anywhere, 400: { bad_request: badRequest } }),
             },
           },

@@ -19,6 +19,7 @@ const percentiles = (read: (statistic: string, label: string) => IMetric): reado
 export const chartAsked = (metrics: ServiceMetrics): readonly Chart[] => [
   { title: 'Requests: POST, by outcome', left: [metrics.ownByDimension('intake', 'requests', ['route', 'outcome'])] },
   { title: 'Requests: GET, by outcome', left: [metrics.ownByDimension('read', 'requests', ['route', 'outcome'])] },
+  { title: 'Wallets read, by who answered', left: [metrics.ownByDimension('read', 'wallet_reads', ['answered_by'])] },
   {
     title: 'Time of an answer (ms); 5xx at the right',
     left: percentiles((statistic, label) => metrics.api('Latency', { statistic, label })),

@@ -99,6 +99,7 @@ export function addGatewayResponses(api: RestApi): void {
       statusCode: String(problem.status),
       responseHeaders: {
         'Content-Type': "'application/problem+json'",
+        'Cache-Control': "'no-store'",
         'X-Request-ID': 'context.requestId',
         ...(problem.retryAfterSeconds === undefined ? {} : { 'Retry-After': `'${problem.retryAfterSeconds}'` }),
         ...(problem.asksForToken ? { 'WWW-Authenticate': "'Bearer'" } : {}),

@@ -11,6 +11,7 @@ import {
   TokenAuthorizer,
 } from 'aws-cdk-lib/aws-apigateway'
 import { Construct } from 'constructs'
+import { authorizationSeconds } from '../shared/access.ts'
 import { AccessLog } from './access-log.ts'
 import { CustomDomain } from './custom-domain.ts'
 import { addGatewayResponses } from './gateway-responses.ts'
@@ -77,7 +78,7 @@ export class HttpApi extends Construct {
       // What is no token by its form is refused without asking.
       validationRegex: '^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$',
       // A token is asked about once in this time, and expires meanwhile: handlers look at `exp` again.
-      resultsCacheTtl: Duration.seconds(300),
+      resultsCacheTtl: Duration.seconds(authorizationSeconds),
     })
     const guarded = { authorizer, authorizationType: AuthorizationType.CUSTOM }
     const open = { authorizationType: AuthorizationType.NONE }

@@ -19,6 +19,12 @@ export type Caller = {
 /** How far the clocks of the issuer and ours may be apart, in seconds: for `exp` and `nbf` (RFC 7519, 4.1.4 and 4.1.5). */
 export const clockSkewSeconds = 5
 
+/**
+ * How long the gateway believes a token without asking the authorizer again, in seconds; and for how long a client may keep
+ * what it got for one: a token that was withdrawn shows its bearer nothing for longer than it would anyway.
+ */
+export const authorizationSeconds = 300
+
 /** What is said to everyone whom we do not know, whatever was wrong: the gateway's own 401 has the same words. */
 export const unauthorized = {
   code: 'unauthorized',

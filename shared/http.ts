@@ -44,7 +44,8 @@ export function toProblem(error: unknown, requestId: string): APIGatewayProxyRes
         request_id: requestId,
         ...extra,
       },
-      { 'content-type': 'application/problem+json', ...headers },
+      // A 404 would be kept by who is not told (RFC 9110, 15.1), and soon be wrong.
+      { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
     )
   if (error instanceof RequestError) {
     const headers = {

@@ -39,7 +39,7 @@ const tokenRefusals = [
 export const measured = {
   authorize: { tokens_accepted: {}, tokens_refused: { reason: tokenRefusals }, tokens_not_checked: {} },
   intake: { requests },
-  read: { requests },
+  read: { requests, wallet_reads: { answered_by: ['cache', 'cached_absence', 'database'] } },
   inspect: { documents_inspected: { outcome: ['passed', 'rejected', 'absent', 'unreadable'] } },
   verification: { verdicts: { reason: verdictReasons }, documents_not_verified: {}, verdict_milliseconds: {} },
   wallet: {
@@ -160,7 +160,10 @@ export function countAnswers<
   Rest extends unknown[],
   Answer extends { readonly statusCode: number },
 >(
-  metrics: Metrics<'intake'> | Metrics<'read'>,
+  metrics: {
+    readonly count: (metric: 'requests', value: number, dimensions: DimensionsOf<'read', 'requests'>) => void
+    readonly flush: () => void
+  },
   handle: (event: Event, ...rest: Rest) => Promise<Answer>,
 ): (event: Event, ...rest: Rest) => Promise<Answer> {
   return flushAfter(metrics, async (event: Event, ...rest: Rest) => {

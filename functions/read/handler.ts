@@ -2,7 +2,15 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import * as z from 'zod'
-import { type Caller, reachesUser, readCaller, requireAnyUser, requireScope } from '../../shared/access.ts'
+import {
+  authorizationSeconds,
+  type Caller,
+  reachesUser,
+  readCaller,
+  requireAnyUser,
+  requireScope,
+} from '../../shared/access.ts'
+import { answerTagged, tagBody } from '../../shared/entity-tag.ts'
 import { describeGot, RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge, readPathParameter } from '../../shared/http.ts'
 import {
@@ -25,6 +33,19 @@ export type ReadDependencies = HealthPorts & {
   readonly findWallets: (userId: string) => Promise<readonly Wallet[]>
   readonly findWallet: (userId: string, network: Network, addressType: AddressType) => Promise<Wallet | undefined>
   readonly findWalletByAddress: (network: Network, address: string) => Promise<Wallet | undefined>
+}
+
+/**
+ * A good answer of something of a user. `final`: it never changes. The client may keep that for as long as the gateway
+ * believes a token, and must ask whether anything else is still the same. By `Vary` who signs in after another on one
+ * machine does not get the other's.
+ */
+function answerKept(event: HttpRequest, body: unknown, { final }: { final: boolean }): APIGatewayProxyResult {
+  const headers = { 'content-type': 'application/json' }
+  return answerTagged(event, tagBody(JSON.stringify(body)), headers, {
+    'cache-control': final ? `private, max-age=${authorizationSeconds}` : 'private, no-cache',
+    vary: 'Authorization',
+  })
 }
 
 function toVerificationBody(verification: Verification): VerificationBody {
@@ -62,7 +83,8 @@ async function readVerification(
   if (!verification || !reachesUser(caller, 'verify:read', verification.userId)) {
     throw new RequestError(404, 'verification_not_found', 'Verification not found')
   }
-  return answer(200, toVerificationBody(verification))
+  // Every other status may become another one, also `rejected`: by the same bytes again, or by a further wallet.
+  return answerKept(event, toVerificationBody(verification), { final: verification.status === 'verified' })
 }
 
 /** A query parameter; of a repeated one the last, as API Gateway does. */
@@ -111,11 +133,11 @@ async function readWallets(
   if (query) {
     const wallet = await dependencies.findWallet(userId, query.network, query.addressType)
     if (!wallet) throw notFound()
-    return answer(200, toWalletBody(wallet))
+    return answerKept(event, toWalletBody(wallet), { final: true })
   }
   const wallets = await dependencies.findWallets(userId)
   if (wallets.length === 0) throw notFound()
-  return answer(200, { user_id: userId, wallets: wallets.map(toWalletBody) })
+  return answerKept(event, { user_id: userId, wallets: wallets.map(toWalletBody) }, { final: false })
 }
 
 /** For services only: whose address it is. */
@@ -140,7 +162,7 @@ async function readOwner(
     derivation_path: wallet.derivationPath,
     created_at: wallet.createdAt.toISOString(),
   }
-  return answer(200, body)
+  return answerKept(event, body, { final: true })
 }
 
 /** For everyone only whether it is well; what is not, for who operates it. */

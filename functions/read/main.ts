@@ -6,11 +6,13 @@ import { parseEnvironment } from '../../shared/environment.ts'
 import { findHeartbeats } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
 import { countAnswers, createMetrics } from '../../shared/metrics.ts'
+import type { AddressType, Network } from '../../shared/model.ts'
 import { openDatabase } from '../../shared/rds.ts'
 import { findVerification } from '../../shared/verifications.ts'
 import { findWallet, findWalletByAddress, findWallets } from '../../shared/wallets.ts'
 import { readEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
+import { type MemoryPorts, rememberWallets } from './remember-wallets.ts'
 
 const environment = parseEnvironment(readEnvironment, process.env)
 const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
@@ -18,15 +20,29 @@ const database = openDatabase(new SecretsManagerClient(quickCalls), environment,
   deadline: 5000,
 })
 
+const metrics = createMetrics('read', environment.STAGE)
+const now = () => new Date()
+const memory = {
+  now,
+  count: (answeredBy) => metrics.count('wallet_reads', 1, { answered_by: answeredBy }),
+} satisfies MemoryPorts
+
 const handle = createHandler({
   log: createLog('read'),
-  now: () => new Date(),
+  now,
   newId: randomUUID,
   findVerification: (id) => database.run((sql) => findVerification(sql, id)),
   findWallets: (userId) => database.run((sql) => findWallets(sql, userId)),
-  findWallet: (userId, network, addressType) => database.run((sql) => findWallet(sql, userId, network, addressType)),
-  findWalletByAddress: (network, address) => database.run((sql) => findWalletByAddress(sql, network, address)),
+  findWallet: rememberWallets(
+    (userId: string, network: Network, type: AddressType) =>
+      database.run((sql) => findWallet(sql, userId, network, type)),
+    memory,
+  ),
+  findWalletByAddress: rememberWallets(
+    (network: Network, address: string) => database.run((sql) => findWalletByAddress(sql, network, address)),
+    memory,
+  ),
   findHeartbeats: () => database.run(findHeartbeats),
 })
 
-export const handler = countAnswers(createMetrics('read', environment.STAGE), handle)
+export const handler = countAnswers(metrics, handle)

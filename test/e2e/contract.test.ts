@@ -9,6 +9,7 @@ import { samples } from '../support/fixtures.ts'
 import { fuzz } from '../support/fuzzer.ts'
 import {
   type Api,
+  call,
   openApi,
   postDocument,
   runStart,
@@ -59,6 +60,26 @@ describe('the typed client', () => {
     expect(all.data).toEqual({ user_id: 'typed', wallets: [one.data] })
     const others = await client.GET('/wallet/{user_id}', { params: { path: { user_id: 'alice' } } })
     expect(others.error).toMatchObject({ status: 404, code: 'wallet_not_found' })
+  })
+})
+
+describe('what a client has already', () => {
+  it('is not sent again, and to nobody but who may have it', async () => {
+    const owner = await openApi(stack, state, { user: 'typed' })
+    const { body } = await waitForWallet(service, 'typed', 'bitcoin')
+    const paths = ['/wallet/typed?network=bitcoin', '/wallet/typed', `/addresses/${body.wallet_address}`]
+    for (const path of paths) {
+      const first = await call(service, path)
+      expect(first).toMatchObject({ status: 200, headers: { vary: 'Authorization' } })
+      const headers = { 'If-None-Match': `"old", ${first.headers.etag}` }
+      const again = await call(service, path, { headers })
+      expect(again).toMatchObject({ status: 304, headers: { etag: first.headers.etag }, body: { text: '' } })
+    }
+    const headers = { 'If-None-Match': '*' }
+    expect((await call(owner, '/wallet/typed', { headers })).status).toBe(304)
+    const other = await openApi(stack, state, { user: 'another' })
+    const refused = await call(other, '/wallet/typed?network=bitcoin', { headers })
+    expect(refused).toMatchObject({ status: 404, headers: { 'cache-control': 'no-store' } })
   })
 })
 

@@ -389,6 +389,7 @@ describe('the API', () => {
     expect(response?.Properties.StatusCode).toBe(String(status))
     const headers = response?.Properties.ResponseParameters as Record<string, string>
     expect(headers['gatewayresponse.header.Content-Type']).toBe("'application/problem+json'")
+    expect(headers['gatewayresponse.header.Cache-Control']).toBe("'no-store'")
     expect(headers['gatewayresponse.header.X-Request-ID']).toBe('context.requestId')
     expect(headers['gatewayresponse.header.Retry-After']).toBe(retryAfter)
     expect(headers['gatewayresponse.header.WWW-Authenticate']).toBe(status === 401 ? "'Bearer'" : undefined)

@@ -1,9 +1,11 @@
 // Issued wallets and heartbeats as they are read, and as announce notes them.
+import { randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { longestAbsence, rememberWallets } from '../../functions/read/remember-wallets.ts'
 import { type Database, inTransaction } from '../../shared/database.ts'
 import { createBeat, findHeartbeats, type Heartbeat, writeHeartbeat } from '../../shared/heartbeats.ts'
-import { addressTypes, type Wallet } from '../../shared/model.ts'
+import { type AddressType, addressTypes, type Network, type Wallet } from '../../shared/model.ts'
 import { findWallet, findWallets, lockUnannouncedWallets, markWalletsAnnounced } from '../../shared/wallets.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { noon } from '../support/fakes.ts'
@@ -72,6 +74,37 @@ test('the Bitcoin wallets of a user are found by their types, and all of them to
   const all = await findWallets(reader, 'collector')
   expect(new Set(all)).toEqual(new Set(found))
   expect(new Set(all.map(({ accountIndex }) => accountIndex)).size).toBe(1)
+})
+
+test('a wallet that was issued after its absence was seen is seen when that is old, and then without the database', async () => {
+  let time = noon
+  const answeredBy: string[] = []
+  const find = rememberWallets(
+    (userId: string, network: Network, type: AddressType) => findWallet(reader, userId, network, type),
+    { now: () => time, count: (by) => answeredBy.push(by) },
+  )
+  const ask = () => find('latecomer', 'ethereum', 'eip55')
+  expect(await ask()).toBeUndefined()
+  await issueAt(0, 'latecomer')
+  expect(await ask()).toBeUndefined()
+  time = new Date(noon.getTime() + longestAbsence)
+  const seen = await ask()
+  expect(seen).toEqual(await findWallet(reader, 'latecomer', 'ethereum', 'eip55'))
+  expect(seen?.userId).toBe('latecomer')
+  expect(await ask()).toBe(seen)
+  expect(answeredBy).toEqual(['database', 'cached_absence', 'database', 'cache'])
+})
+
+test('what is remembered cannot become another: neither its row nor, for a newer keyring, another row', async () => {
+  await issue(wallet, [makeVerifiedRecord('steady', 'tron')])
+  const before = await findWallet(reader, 'steady', 'tron', 'base58check')
+  await expect(owner`update wallet.wallets set address = 'other' where user_id = 'steady'`).rejects.toThrow(/refused/)
+  await expect(owner`delete from wallet.wallets where user_id = 'steady'`).rejects.toThrow(/refused/)
+  await expect(owner`
+    insert into wallet.wallets
+    select (jsonb_populate_record(wallets, ${owner.json({ keyring_id: 2, address: 'other', source_event_id: randomUUID() })})).*
+    from wallet.wallets where user_id = 'steady'`).rejects.toThrow(/foreign key/)
+  expect(await findWallet(reader, 'steady', 'tron', 'base58check')).toEqual(before)
 })
 
 test('unannounced wallets are found, the oldest first, and what another holds is skipped', async () => {

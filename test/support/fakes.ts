@@ -142,10 +142,11 @@ export async function call(
   event: HttpRequest,
 ): Promise<Answer> {
   const result = await handler(event, {} as Context)
+  const hasJson = result.body !== '' && !String(result.headers?.['content-type']).startsWith('text/')
   return {
     status: result.statusCode,
     headers: result.headers ?? {},
-    body: String(result.headers?.['content-type']).startsWith('text/') ? {} : JSON.parse(result.body),
+    body: hasJson ? JSON.parse(result.body) : {},
     raw: result.body,
     text: JSON.stringify(result),
   }

@@ -143,14 +143,18 @@ describe('the check of answers', () => {
     method: 'GET',
     path: '/wallet/a%2Fb?network=tron',
     status: 200,
-    headers: { 'content-type': 'application/json', 'x-request-id': requestId, 'x-process-time': '0.001000' },
+    headers: {
+      ...{ 'content-type': 'application/json', 'x-request-id': requestId, 'x-process-time': '0.001000' },
+      ...{ etag: '"a"', 'cache-control': 'private, max-age=300', vary: 'Authorization' },
+    },
     body: wallet,
   }
-  const asProblem = { ...good.headers, 'content-type': 'application/problem+json' }
+  const asProblem = { ...good.headers, 'content-type': 'application/problem+json', 'cache-control': 'no-store' }
 
   it.each([
     ['a wallet', good],
     ['wallets', { ...good, path: '/wallet/a', body: { user_id: 'a/b', wallets: [wallet] } }],
+    ['that the client has it', { ...good, status: 304, body: '' }],
     ['a problem', { ...good, status: 404, headers: asProblem, body: problem }],
     [
       'no such route',
@@ -175,6 +179,13 @@ describe('the check of answers', () => {
     ['a content type', { ...good, headers: { ...good.headers, 'content-type': 'text/plain' } }, /text\/plain/],
     ['a header that is missing', { ...good, headers: { ...good.headers, 'x-request-id': undefined } }, /X-Request-ID/],
     ['a header', { ...good, headers: { ...good.headers, 'x-process-time': 'soon' } }, /X-Process-Time/],
+    ['that anyone may keep it', { ...good, headers: { ...good.headers, 'cache-control': 'public' } }, /Cache-Control/],
+    ['a tag that is missing', { ...good, headers: { ...good.headers, etag: undefined } }, /ETag/],
+    [
+      'a problem that may be kept',
+      { ...good, status: 404, headers: { ...asProblem, 'cache-control': 'private' }, body: problem },
+      /Cache-Control/,
+    ],
     ['a code', { ...good, status: 404, headers: asProblem, body: { ...problem, code: 'no_luck' } }, /no_luck/],
     ['a method that is no route', { ...good, method: 'PUT' }, /404/],
     ['a body where there is none', { ...good, path: '/openapi.json', status: 304 }, /no body/],

@@ -3,6 +3,7 @@ import type { APIGatewayProxyEvent } from 'aws-lambda'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHandler, type ReadDependencies } from '../../functions/read/handler.ts'
+import { rememberWallets } from '../../functions/read/remember-wallets.ts'
 import { scopes } from '../../shared/access.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import type { Heartbeat } from '../../shared/heartbeats.ts'
@@ -544,6 +545,113 @@ describe('what belongs to others', () => {
     })
     expect(answer).toMatchObject(problem(403, 'missing_scope'))
     expect(asked).toEqual([])
+  })
+})
+
+describe('what a client may keep', () => {
+  const final = { 'cache-control': 'private, max-age=300', vary: 'Authorization', etag: expect.stringMatching(/^"/) }
+  const checked = { ...final, 'cache-control': 'private, no-cache' }
+  const ofWallet = { resource: '/wallet/{user_id}', pathParameters: { user_id: 'user-1' } }
+  const ofVerification = { resource: '/verify/{verification_id}', pathParameters: { verification_id: verificationId } }
+  const found: Partial<ReadDependencies> = {
+    findWallet: async () => makeWallet(),
+    findWallets: async () => [makeWallet()],
+    findWalletByAddress: async () => makeWallet(),
+    findVerification: async () => makeVerification({ status: 'verified', verifiedAt: noon }),
+  }
+  const routes = [
+    ['a wallet, for 300 seconds', { ...ofWallet, queryStringParameters: { network: 'tron' } }, final],
+    [
+      'whose address it is, for 300 seconds',
+      { resource: '/addresses/{address}', pathParameters: { address: makeWallet().address } },
+      final,
+    ],
+    ['a verified verification, for 300 seconds', ofVerification, final],
+    ['all wallets, and asks each time: there may be one more', ofWallet, checked],
+  ] as const
+
+  it.each(routes)('%s; for this token alone', async (_, event, headers) => {
+    expect(await setUp(found).get(event)).toMatchObject({ status: 200, headers })
+  })
+
+  it.each(['pending', 'processing', 'rejected', 'expired'] as const)(
+    'a %s verification, and asks each time',
+    async (status) => {
+      const { get } = setUp({ findVerification: async () => makeVerification({ status }) })
+      expect(await get(ofVerification)).toMatchObject({ status: 200, headers: checked })
+    },
+  )
+
+  it.each(routes)('%s: 304 for who has it, with the same headers but those of a body', async (_, event) => {
+    const { get } = setUp(found)
+    const { 'content-type': _type, ...rest } = (await get(event)).headers
+    const again = await get({ ...event, headers: { 'If-None-Match': `"old", W/${rest.etag}` } })
+    expect(again).toEqual({ status: 304, headers: rest, body: {}, raw: '', text: expect.any(String) })
+    expect(rest).toMatchObject({ 'x-request-id': requestId, 'x-process-time': '0.000000' })
+  })
+
+  it('another tag when a wallet has come, or a status changed', async () => {
+    const tron = makeWallet({ network: 'tron', addressType: 'base58check' })
+    const tags = [
+      await setUp({ findWallets: async () => [makeWallet()] }).get(ofWallet),
+      await setUp({ findWallets: async () => [makeWallet(), tron] }).get(ofWallet),
+      await setUp({ findVerification: async () => makeVerification() }).get(ofVerification),
+      await setUp({ findVerification: async () => makeVerification({ status: 'processing' }) }).get(ofVerification),
+    ].map(({ headers }) => headers.etag)
+    expect(new Set(tags).size).toBe(4)
+  })
+
+  it.each([
+    ['404', ofWallet, {}],
+    ['400', { ...ofWallet, queryStringParameters: { network: 'doge' } }, found],
+    ['401', { ...ofWallet, requestContext: makeRequestContext(undefined) }, found],
+    ['403', { ...ofWallet, requestContext: makeRequestContext(makeEndUser('user-1', 'ops:read')) }, found],
+    ['500', ofWallet, { findWallets: () => Promise.reject(new Error('bug')) }],
+  ] as const)('nothing of a %s, whatever tag the client names', async (status, event, overrides) => {
+    const answer = await setUp(overrides).get({ ...event, headers: { 'if-none-match': '*' } })
+    expect(answer).toMatchObject({ status: Number(status), headers: { 'cache-control': 'no-store' } })
+    expect(Object.keys(answer.headers)).not.toContain('etag')
+  })
+
+  it("nothing of another's: who names its tag is told what one who names none is", async () => {
+    const requestContext = makeRequestContext(makeEndUser('user-2'))
+    for (const event of [ofWallet, { ...ofWallet, queryStringParameters: { network: 'ethereum' } }, ofVerification]) {
+      const { etag } = (await setUp(found).get(event)).headers
+      for (const headers of [{ 'if-none-match': String(etag) }, { 'if-none-match': '*' }]) {
+        const others = await setUp(found).get({ ...event, headers, requestContext })
+        expect(others).toEqual(await setUp({}).get({ ...event, requestContext }))
+        expect(others.status).toBe(404)
+      }
+    }
+  })
+})
+
+describe('behind its memory', () => {
+  it("another's wallet is the same 404, also once it is known, and nothing is asked or counted for it", async () => {
+    const asked: string[] = []
+    const counted: string[] = []
+    const findWallet = rememberWallets(
+      async (...question: Parameters<ReadDependencies['findWallet']>) => {
+        asked.push(question.join(' '))
+        return question[0] === 'user-1' ? makeWallet() : undefined
+      },
+      { now: () => noon, count: (answeredBy) => counted.push(answeredBy) },
+    )
+    const { get } = setUp({ findWallet })
+    const read = (userId: string, as?: string) =>
+      get({
+        resource: '/wallet/{user_id}',
+        pathParameters: { user_id: userId },
+        queryStringParameters: { network: 'ethereum' },
+        ...(as === undefined ? {} : { requestContext: makeRequestContext(makeEndUser(as)) }),
+      })
+    expect((await read('user-1')).status).toBe(200)
+    expect((await read('user-1', 'user-1')).status).toBe(200)
+    const others = await read('user-1', 'user-2')
+    expect(others).toEqual(await read('nobody', 'user-2'))
+    expect(others).toMatchObject(problem(404, 'wallet_not_found'))
+    expect(asked).toEqual(['user-1 ethereum eip55'])
+    expect(counted).toEqual(['database', 'cache'])
   })
 })
 
