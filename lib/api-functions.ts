@@ -44,6 +44,7 @@ export function addRead(scope: Stack, around: Surroundings): AnyFunction {
     description: 'Answers what is known of a verification, of wallets, and of health',
     environment: { ...database.grantConnect(identity, 'read'), STAGE: around.stage.name },
     memorySize: 256,
+    // The database has 5 s to answer; the rest is for saying that it has not.
     timeout: Duration.seconds(10),
   })
 }
@@ -57,6 +58,7 @@ export function addDocs(scope: Stack, around: Surroundings): AnyFunction {
     description: 'Serves the contract and its page: no database, no secret',
     environment: {},
     memorySize: 256,
+    // It waits for nobody: a cold start takes a second.
     timeout: Duration.seconds(10),
   })
 }
@@ -71,6 +73,7 @@ export function addAuthorize(scope: Stack, around: Surroundings): AnyFunction {
     environment: { STAGE: around.stage.name, TOKENS: scope.toJsonString(around.data.tokens ?? null) },
     // Signatures are computation, and whoever calls first waits for the start.
     memorySize: 512,
+    // The issuer has 3 s to hand out its keys.
     timeout: Duration.seconds(10),
   })
 }

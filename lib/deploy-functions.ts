@@ -34,6 +34,7 @@ export function addProvision(scope: Stack, around: Surroundings): AnyFunction | 
     description: 'Makes the mnemonic, when the vault is empty',
     environment: { ...vault.grantProvision(identity), STAGE: around.stage.name },
     memorySize: 256,
+    // Some calls of KMS and of the vault, each bounded.
     timeout: Duration.seconds(30),
   })
 }

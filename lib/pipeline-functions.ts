@@ -109,6 +109,7 @@ export function addWallet(scope: Stack, around: Surroundings, announce: AnyFunct
     },
     // One full core: a batch is a hundred derivations on elliptic curves.
     memorySize: 1769,
+    // The database has 20 s and the vault some more (main.ts); the derivations take a second or two.
     timeout: Duration.minutes(1),
   })
 }

@@ -41,7 +41,10 @@ export interface ServiceFunctionProps<Environment extends Record<string, string>
   readonly description: string
   /** Every variable of the function's schema; one that is missing does not compile. */
   readonly environment: Environment
-  /** MiB; Lambda gives CPU in proportion, one full core at 1769. */
+  /**
+   * MiB; Lambda gives CPU in proportion, one full core at 1769. 256 where nothing else is said: the function waits for others,
+   * and with less its cold start, which is computation, takes longer than what it waits for.
+   */
   readonly memorySize: number
   readonly timeout: Duration
 }
