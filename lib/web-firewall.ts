@@ -1,5 +1,5 @@
 // The firewall before the API: AWS's managed rules, and a limit for each address. Who a caller is, is not known here.
-import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { ArnFormat, Fn, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import type { Stage as ApiStage } from 'aws-cdk-lib/aws-apigateway'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2'
@@ -128,9 +128,11 @@ export class WebFirewall extends Construct {
    * token, is not written.
    */
   private logRefusals(stage: Stage): void {
+    // `arn:…:stack/NAME/ID`: a group that outlived its stack must not be in the way of the next one's.
+    const stackUuid = Fn.select(2, Fn.split('/', Stack.of(this).stackId))
     const group = new LogGroup(this, 'Refusals', {
       // The firewall writes to groups of such names only.
-      logGroupName: `aws-waf-logs-verified-wallets-${stage.name}`,
+      logGroupName: `aws-waf-logs-verified-wallets-${stage.name}-${stackUuid}`,
       retention: stage.logRetentionDays,
       removalPolicy: stage.keepsData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     })

@@ -568,3 +568,16 @@ test('prod keeps what is stateful when a stack is deleted or a resource replaced
     )
   expect(lost).toEqual([])
 })
+
+test('what outlives the service stack has no name that the next one would need: it can be made again', () => {
+  const kept = Object.entries(templates.prod.service.Resources).filter(
+    ([, { DeletionPolicy = 'Delete' }]) => DeletionPolicy !== 'Delete',
+  )
+  expect(kept.length).toBeGreaterThan(10)
+  const named = kept.flatMap(([id, { Properties = {} }]) =>
+    Object.entries(Properties)
+      .filter(([property, value]) => property.endsWith('Name') && !write(value).includes('AWS::StackId'))
+      .map(([property]) => `${id} ${property}`),
+  )
+  expect(named).toEqual([])
+})
