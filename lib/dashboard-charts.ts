@@ -129,6 +129,15 @@ export const chartTold = (metrics: ServiceMetrics): readonly Chart[] => [
     right: [metrics.own('announce', 'backlog', { statistic: Stats.MAXIMUM, label: 'rows' })],
   },
   {
+    title: 'Missing although tried again: wallets, verdicts; age (s) at the right',
+    left: (['wallets_overdue', 'wallets_given_up', 'verdicts_overdue', 'verdicts_given_up'] as const).map((name) =>
+      metrics.own('announce', name, { statistic: Stats.MAXIMUM, label: name }),
+    ),
+    right: (['wallets_overdue_seconds', 'verdicts_overdue_seconds'] as const).map((name) =>
+      metrics.own('announce', name, { statistic: Stats.MAXIMUM, label: name }),
+    ),
+  },
+  {
     title: 'Seen to fail (1): vault, Kafka, documents',
     left: (['vault_failing', 'kafka_failing', 'documents_failing'] as const).map((name) =>
       metrics.own('announce', name, { statistic: Stats.MAXIMUM, label: name }),

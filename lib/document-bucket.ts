@@ -34,6 +34,8 @@ export class DocumentBucket extends Construct {
   readonly deadLetterQueue: Queue
   /** How long the function that consumes the queue may take for a batch. */
   readonly consumerTimeout = Duration.seconds(25)
+  /** How long the queue tries to have a document verified: after that its message is with the dead letters. */
+  readonly retryHorizon: Duration
 
   constructor(scope: Construct, id: string, props: DocumentBucketProps) {
     super(scope, id)
@@ -48,17 +50,21 @@ export class DocumentBucket extends Construct {
       removalPolicy,
     }
     this.deadLetterQueue = new Queue(this, 'DeadLetterQueue', { ...queueDefaults, retentionPeriod: Duration.days(14) })
+    const deliveryDelay = Duration.seconds(stage.verificationDelaySeconds)
+    // Six times the consumer's timeout, as AWS advises, so that a batch is not handed out again while it is worked on.
+    // It is also the pause before a retry, so the consumer's timeout is kept short.
+    const visibilityTimeout = Duration.seconds(6 * this.consumerTimeout.toSeconds())
+    // 24 times 150 s: an outage of Kafka or Postgres of an hour is outlived without anybody's help. The price is that
+    // a message which can never succeed is tried 24 times, which costs cents and blocks nobody.
+    const maxReceiveCount = 24
+    this.retryHorizon = deliveryDelay.plus(Duration.seconds(maxReceiveCount * visibilityTimeout.toSeconds()))
     this.queue = new Queue(this, 'Queue', {
       ...queueDefaults,
-      deliveryDelay: Duration.seconds(stage.verificationDelaySeconds),
-      // Six times the consumer's timeout, as AWS advises, so that a batch is not handed out again while it is worked on.
-      // It is also the pause before a retry, so the consumer's timeout is kept short.
-      visibilityTimeout: Duration.seconds(6 * this.consumerTimeout.toSeconds()),
+      deliveryDelay,
+      visibilityTimeout,
       // A message keeps its age when it moves: shorter than the dead-letter queue's, so that people have the difference.
       retentionPeriod: Duration.days(4),
-      // 24 times 150 s: an outage of Kafka or Postgres of an hour is outlived without anybody's help. The price is that
-      // a message which can never succeed is tried 24 times, which costs cents and blocks nobody.
-      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: 24 },
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount },
     })
 
     pinLogicalId(this.queue, 'VerificationQueue')
@@ -161,6 +167,13 @@ export class DocumentBucket extends Construct {
     })
     this.key.grantDecrypt(identity)
     return { DOCUMENT_BUCKET: this.bucket.bucketName }
+  }
+
+  /** Lets a function put documents that lie in the bucket into the queue again. */
+  grantRequeue(identity: FunctionIdentity): { VERIFICATION_QUEUE_URL: string } {
+    identity.allow({ sid: 'RequeueDocuments', actions: ['sqs:SendMessage'], resources: [this.queue.queueArn] })
+    identity.call('sqs')
+    return { VERIFICATION_QUEUE_URL: this.queue.queueUrl }
   }
 
   /** Lets Lambda take messages of the verification queue in a function's name. */

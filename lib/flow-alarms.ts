@@ -7,6 +7,7 @@ import type { ServiceMetrics } from './service-metrics.ts'
 const minute = { period: Duration.minutes(1), statistic: Stats.MAXIMUM }
 
 export function defineFlowAlarms(metrics: ServiceMetrics): readonly AlarmDefinition[] {
+  const { walletOverdueSeconds } = metrics.watched.stage.net
   return [
     {
       name: 'api-errors',
@@ -74,6 +75,27 @@ export function defineFlowAlarms(metrics: ServiceMetrics): readonly AlarmDefinit
       metric: metrics.own('announce', 'backlog_seconds', minute),
       threshold: 600,
       periods: 3,
+    },
+    {
+      name: 'wallets-overdue',
+      meaning:
+        'Verified users have no wallet, although their events were published again three times. They are tried on, for two days.',
+      metric: metrics.own('announce', 'wallets_overdue_seconds', minute),
+      // The first time, and after one and two pauses more: 1, 2 and 4 of these periods. A wallet takes a moment to be seen.
+      threshold: 6 * walletOverdueSeconds,
+      periods: 3,
+    },
+    {
+      name: 'wallets-given-up',
+      meaning: 'Verified users have no wallet after all tries: nobody tries any more, until a person acts.',
+      metric: metrics.own('announce', 'wallets_given_up', minute),
+      threshold: 1,
+    },
+    {
+      name: 'verdicts-given-up',
+      meaning: 'Documents have no verdict after all tries: nobody tries any more, until a person acts.',
+      metric: metrics.own('announce', 'verdicts_given_up', minute),
+      threshold: 1,
     },
     {
       name: 'records-set-aside',

@@ -13,19 +13,23 @@ import { WalletMapping } from './wallet-mapping.ts'
 
 /** `announce`, called by a schedule and by whoever has something to announce. */
 export function addAnnounce(scope: Stack, around: Surroundings): AnyFunction {
-  const { database, vault, vpc } = around.data
+  const { database, documents, vault, vpc } = around.data
+  const { walletOverdueSeconds, verdictOverdueSeconds } = around.stage.net
   const identity = new FunctionIdentity(scope, 'AnnounceIdentity', { vpc })
   const announce = new ServiceFunction<AnnounceEnvironment>(scope, 'Announce', {
     ...around,
     name: 'announce',
     identity,
-    description: 'Publishes what is committed and not yet announced',
+    description: 'Publishes what is committed and not yet announced, and again what led to nothing',
     environment: {
       ...database.grantConnect(identity, 'announce'),
       ...around.events.grantPublishUserVerified(identity),
       ...around.events.grantPublishWalletCreated(identity),
       ...vault.grantDescribe(identity),
+      ...documents.grantRequeue(identity),
       STAGE: around.stage.name,
+      WALLET_OVERDUE_SECONDS: String(walletOverdueSeconds),
+      VERDICT_OVERDUE_SECONDS: String(verdictOverdueSeconds ?? documents.retryHorizon.toSeconds()),
     },
     memorySize: 256,
     // Below the schedule's minute, so that sweeps do not pile up behind a Kafka that is away.

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { TokenSettings } from '../functions/authorize/environment.ts'
 import type { PostLimit } from '../functions/intake/rate-limit.ts'
+import type { Net } from './stage.ts'
 
 /** A number of seconds from 0 to 900, the longest delivery delay that SQS knows (SendMessage, DelaySeconds). */
 const delaySeconds = z.string().transform((text, context) => {
@@ -51,6 +52,8 @@ const settingsSchema = z.object({
   MAX_DOCUMENT_SIZE_MB: positiveInteger(1024).prefault('10'),
   VERIFICATION_DELAY_SECONDS: delaySeconds.prefault('3'),
   MAX_CONCURRENT_GENERATIONS: positiveInteger(10_000).prefault('50'),
+  WALLET_OVERDUE_SECONDS: positiveInteger(604_800).prefault('600'),
+  VERDICT_OVERDUE_SECONDS: positiveInteger(604_800).optional(),
   KAFKA_BOOTSTRAP_SERVERS: z
     .string()
     .regex(/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, 'expected host:port, several separated by commas')
@@ -83,6 +86,7 @@ export type Settings = {
   readonly verificationDelaySeconds: number
   /** Upper bound of concurrent invocations of the wallet function. */
   readonly maxConcurrentGenerations: number
+  readonly net: Net
   readonly kafkaBootstrapServers: readonly string[]
   readonly databaseUrl: string
   readonly postLimit: PostLimit
@@ -125,6 +129,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     maxDocumentSizeMb: data.MAX_DOCUMENT_SIZE_MB,
     verificationDelaySeconds: data.VERIFICATION_DELAY_SECONDS,
     maxConcurrentGenerations: data.MAX_CONCURRENT_GENERATIONS,
+    net: { walletOverdueSeconds: data.WALLET_OVERDUE_SECONDS, verdictOverdueSeconds: data.VERDICT_OVERDUE_SECONDS },
     kafkaBootstrapServers: data.KAFKA_BOOTSTRAP_SERVERS.split(','),
     databaseUrl: data.DATABASE_URL,
     postLimit: { capacity: data.POST_LIMIT_CAPACITY, refillPerSecond: data.POST_LIMIT_REFILL_PER_SECOND },

@@ -32,7 +32,7 @@ export function devStage({ account, region }: Settings): Stage {
       backupDays: 7,
       maximumConnections: 823,
     },
-    network: { availabilityZones: 2, interfaceServices: ['kms', 'secretsmanager', 'lambda'], flowLogDays: 30 },
+    network: { availabilityZones: 2, interfaceServices: ['kms', 'secretsmanager', 'lambda', 'sqs'], flowLogDays: 30 },
     topics: makeTopics(partitions),
     walletTrigger: deployedWalletTrigger(partitions),
     postLimit: { capacity: 20, refillPerSecond: 1 },

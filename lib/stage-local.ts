@@ -24,6 +24,7 @@ export function localStage(settings: Settings): Stage {
     network: undefined,
     topics: makeTopics(partitions),
     walletTrigger: localWalletTrigger(Math.min(settings.maxConcurrentGenerations, partitions)),
+    net: settings.net,
     postLimit: settings.postLimit,
     // What AWS gives an account: no test and no bench meets it.
     gatewayLimits: {

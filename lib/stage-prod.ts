@@ -32,7 +32,7 @@ export function prodStage({ account, region }: Settings): Stage {
       backupDays: 35,
       maximumConnections: 1669,
     },
-    network: { availabilityZones: 3, interfaceServices: ['kms', 'secretsmanager', 'lambda'], flowLogDays: 365 },
+    network: { availabilityZones: 3, interfaceServices: ['kms', 'secretsmanager', 'lambda', 'sqs'], flowLogDays: 365 },
     topics: makeTopics(partitions),
     walletTrigger: deployedWalletTrigger(partitions),
     postLimit: { capacity: 20, refillPerSecond: 1 },

@@ -93,7 +93,7 @@ export type AuroraDatabase = {
 }
 
 /** Services that functions call by an interface endpoint of the VPC, each paid by the hour and zone. */
-export type InterfaceService = 'kms' | 'secretsmanager' | 'lambda'
+export type InterfaceService = 'kms' | 'secretsmanager' | 'lambda' | 'sqs'
 
 /** A network of our own, without a way to the internet. */
 export type Network = {
@@ -108,6 +108,14 @@ export type UserPoolTokens = { readonly kind: 'user-pool'; readonly callbackUrls
 
 /** What may be spent before somebody is told: US dollars a month, of the whole account. */
 export type Oversight = { readonly monthlyBudget: number; readonly trailDays: number }
+
+/** When the sweep takes something for missing, and sets it going again. */
+export type Net = {
+  /** Since `user.verified` was announced, without a wallet. */
+  readonly walletOverdueSeconds: number
+  /** Since the upload, without a verdict. Undefined: as long as the verification queue itself tries. */
+  readonly verdictOverdueSeconds: number | undefined
+}
 
 /** One row of the stage table. */
 export type Stage = {
@@ -125,6 +133,7 @@ export type Stage = {
     readonly walletCreated: Topic
   }
   readonly walletTrigger: WalletTrigger
+  readonly net: Net
   /** How often one caller may POST: a token bucket of each caller's own. */
   readonly postLimit: PostLimit
   /** How often a method may be called by all callers together; the gateway answers 429 above that. */

@@ -30,6 +30,7 @@ const awsServices = {
   kms: InterfaceVpcEndpointAwsService.KMS,
   secretsmanager: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
   lambda: InterfaceVpcEndpointAwsService.LAMBDA,
+  sqs: InterfaceVpcEndpointAwsService.SQS,
 } as const satisfies Record<InterfaceService, InterfaceVpcEndpointAwsService>
 
 /** Zones of the region, as CloudFormation lists them: without asking the account while templates are written. */

@@ -75,6 +75,8 @@ export async function synthesise(
       MAX_DOCUMENT_SIZE_MB: String(settings.maxDocumentSizeMb),
       VERIFICATION_DELAY_SECONDS: String(settings.verificationDelaySeconds),
       MAX_CONCURRENT_GENERATIONS: String(settings.maxConcurrentGenerations),
+      WALLET_OVERDUE_SECONDS: String(settings.net.walletOverdueSeconds),
+      VERDICT_OVERDUE_SECONDS: settings.net.verdictOverdueSeconds?.toString(),
       KAFKA_BOOTSTRAP_SERVERS: settings.kafkaBootstrapServers.join(','),
       POST_LIMIT_CAPACITY: String(settings.postLimit.capacity),
       POST_LIMIT_REFILL_PER_SECOND: String(settings.postLimit.refillPerSecond),

@@ -37,7 +37,8 @@ const usage = `usage: npm start -- [flags]
                          everything when they stop
   --help                 show this
 
-Environment: MAX_DOCUMENT_SIZE_MB, VERIFICATION_DELAY_SECONDS, MAX_CONCURRENT_GENERATIONS; DATABASE_URL and
+Environment: MAX_DOCUMENT_SIZE_MB, VERIFICATION_DELAY_SECONDS, MAX_CONCURRENT_GENERATIONS,
+  WALLET_OVERDUE_SECONDS, VERDICT_OVERDUE_SECONDS; DATABASE_URL and
 KAFKA_BOOTSTRAP_SERVERS, to use a PostgreSQL or a Kafka of your own. See the README.`
 
 type Flags = {

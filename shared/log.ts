@@ -23,6 +23,8 @@ export type LogFields = {
   readonly verifications?: number
   readonly wallets?: number
   readonly released?: number
+  readonly republished?: number
+  readonly requeued?: number
   readonly keys?: number
   readonly buckets?: number
   readonly milliseconds?: number

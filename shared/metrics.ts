@@ -50,7 +50,10 @@ export const measured = {
   announce: {
     ...{ verifications_announced: {}, wallets_announced: {}, records_released: {} },
     ...{ wallet_milliseconds: {}, wallets_late: {} },
+    ...{ verifications_republished: {}, documents_requeued: {} },
     ...{ backlog: {}, backlog_seconds: {}, records_waiting: {}, waiting_seconds: {} },
+    ...{ wallets_overdue: {}, wallets_overdue_seconds: {}, wallets_given_up: {} },
+    ...{ verdicts_overdue: {}, verdicts_overdue_seconds: {}, verdicts_given_up: {} },
     ...{ vault_failing: {}, kafka_failing: {}, documents_failing: {} },
   },
 } as const satisfies Record<string, Record<string, Record<string, readonly string[]>>>

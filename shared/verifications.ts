@@ -4,7 +4,8 @@ import type { AddressType, Network, Reason, Verification } from './model.ts'
 
 type Row = Omit<Verification, 'documentSha256'> & { documentSha256: Buffer }
 
-const columns = (sql: Sql) => sql`
+/** As `Verification` names them. */
+export const verificationColumns = (sql: Sql) => sql`
   id, user_id as "userId", network, address_type as "addressType", document_sha256 as "documentSha256", status,
   attempt, reasons, request_id as "requestId", created_at as "createdAt", verified_at as "verifiedAt",
   announced_at as "announcedAt"`
@@ -27,7 +28,7 @@ export type Upload = {
  */
 export async function registerUpload(sql: Sql, upload: Upload): Promise<Verification> {
   const [verified] = await sql<Row[]>`
-    select ${columns(sql)} from verification.verifications
+    select ${verificationColumns(sql)} from verification.verifications
     where user_id = ${upload.userId} and network = ${upload.network} and address_type = ${upload.addressType}
       and status = 'verified'
     order by verified_at, id
@@ -44,7 +45,7 @@ export async function registerUpload(sql: Sql, upload: Upload): Promise<Verifica
       (${upload.id}, ${upload.userId}, ${upload.network}, ${upload.addressType}, ${upload.documentSha256},
        ${upload.requestId}, ${upload.now})
     on conflict (user_id, network, address_type, document_sha256) do nothing
-    returning ${columns(sql)}`
+    returning ${verificationColumns(sql)}`
   if (inserted) return inserted
 
   const [reopened] = await sql<Row[]>`
@@ -52,10 +53,12 @@ export async function registerUpload(sql: Sql, upload: Upload): Promise<Verifica
     set status = 'pending', attempt = attempt + 1, reasons = '[]', request_id = ${upload.requestId}
     where ${sameDocument}
       and (status = 'expired' or (status = 'rejected' and not reasons @> '[{"retry": false}]'))
-    returning ${columns(sql)}`
+    returning ${verificationColumns(sql)}`
   if (reopened) return reopened
 
-  const [existing] = await sql<[Row]>`select ${columns(sql)} from verification.verifications where ${sameDocument}`
+  const [existing] = await sql<
+    [Row]
+  >`select ${verificationColumns(sql)} from verification.verifications where ${sameDocument}`
   return existing
 }
 
@@ -70,7 +73,7 @@ export type Extension = Omit<Upload, 'documentSha256'>
  */
 export async function extendVerified(sql: Sql, extension: Extension): Promise<Verification | undefined> {
   const [row] = await sql<Row[]>`
-    select ${columns(sql)} from verification.extend_verified(
+    select ${verificationColumns(sql)} from verification.extend_verified(
       ${extension.id}, ${extension.userId}, ${extension.network}, ${extension.addressType}, ${extension.requestId},
       ${extension.now})`
   return row
@@ -78,7 +81,7 @@ export async function extendVerified(sql: Sql, extension: Extension): Promise<Ve
 
 /** The row of that id, or undefined. */
 export async function findVerification(sql: Sql, id: string): Promise<Verification | undefined> {
-  const [row] = await sql<Row[]>`select ${columns(sql)} from verification.verifications where id = ${id}`
+  const [row] = await sql<Row[]>`select ${verificationColumns(sql)} from verification.verifications where id = ${id}`
   return row
 }
 
@@ -87,7 +90,7 @@ export async function beginInspection(sql: Sql, id: string, attempt: number): Pr
   const [row] = await sql<Row[]>`
     update verification.verifications set status = 'processing'
     where id = ${id} and attempt = ${attempt} and status in ('pending', 'processing')
-    returning ${columns(sql)}`
+    returning ${verificationColumns(sql)}`
   return row
 }
 
@@ -113,10 +116,10 @@ export async function commitVerdict(
       reasons = ${sql.json(verdict.status === 'rejected' ? [...verdict.reasons] : [])},
       verified_at = ${verdict.status === 'verified' ? verdict.at : null}
     where id = ${id} and attempt = ${attempt} and status = 'processing'
-    returning ${columns(sql)}`
+    returning ${verificationColumns(sql)}`
   if (decided) return decided
   const [row] = await sql<Row[]>`
-    select ${columns(sql)} from verification.verifications where id = ${id} and attempt = ${attempt}`
+    select ${verificationColumns(sql)} from verification.verifications where id = ${id} and attempt = ${attempt}`
   return row
 }
 
@@ -140,7 +143,7 @@ export async function lockUnannouncedVerifications(
   limit: number,
 ): Promise<readonly UnannouncedVerification[]> {
   return await sql<(Row & { verifiedAt: Date })[]>`
-    select ${columns(sql)} from verification.verifications
+    select ${verificationColumns(sql)} from verification.verifications
     where status = 'verified' and announced_at is null
       and (verified_at < ${verifiedBefore} or extended_from is not null)
     order by verified_at

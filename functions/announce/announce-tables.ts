@@ -3,6 +3,16 @@ import { inTransaction, type Sql } from '../../shared/database.ts'
 import { lockUnannouncedVerifications, markVerificationsAnnounced } from '../../shared/verifications.ts'
 import { lockUnannouncedWallets, markWalletsAnnounced } from '../../shared/wallets.ts'
 import type { AnnounceTables } from './announce.ts'
+import {
+  findWaiting,
+  lockDue,
+  noteMissingVerdicts,
+  noteMissingWallets,
+  noteTries,
+  strike,
+  strikeSettled,
+  takeTurn,
+} from './overdue.ts'
 import { lockWaiting, markReleased } from './waiting.ts'
 
 export async function runAnnounceTransaction<Result>(
@@ -17,6 +27,14 @@ export async function runAnnounceTransaction<Result>(
       markWallets: (wallets, now) => markWalletsAnnounced(tx, wallets, now),
       lockWaiting: (options) => lockWaiting(tx, options),
       markReleased: (records, now) => markReleased(tx, records, now),
+      takeTurn: () => takeTurn(tx),
+      noteMissingWallets: (before, now, limit) => noteMissingWallets(tx, before, now, limit),
+      noteMissingVerdicts: (before, later, limit) => noteMissingVerdicts(tx, before, later, limit),
+      strikeSettled: (missing) => strikeSettled(tx, missing),
+      lockDue: (missing, bounds) => lockDue(tx, missing, bounds),
+      strike: (missing, ids) => strike(tx, missing, ids),
+      noteTries: (missing, notes) => noteTries(tx, missing, notes),
+      findWaiting: (values) => findWaiting(tx, values),
     }),
   )
 }

@@ -1,14 +1,15 @@
-// The use case of the sweep: what is committed and not announced is announced; what waited is published again.
+// The use case of the sweep: what is committed and not announced is announced; what waited is published again; then the net.
 import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
-import { type Publish, toPublication } from '../../shared/kafka.ts'
+import { toPublication } from '../../shared/kafka.ts'
 import { type Metrics, promisedSeconds } from '../../shared/metrics.ts'
 import type { Wallet } from '../../shared/model.ts'
 import type { UnannouncedVerification } from '../../shared/verifications.ts'
 import type { UnannouncedWallet } from '../../shared/wallets.ts'
+import { mendMissing, type NetPorts, type NetTables } from './net.ts'
 import type { WaitingRecord } from './waiting.ts'
 
 /** The tables, inside one transaction: what is read is locked, and what others hold is skipped. */
-export type AnnounceTables = {
+export type AnnounceTables = NetTables & {
   readonly lockVerifications: (verifiedBefore: Date, limit: number) => Promise<readonly UnannouncedVerification[]>
   readonly markVerifications: (ids: readonly string[], now: Date) => Promise<void>
   readonly lockWallets: (limit: number) => Promise<readonly UnannouncedWallet[]>
@@ -21,18 +22,22 @@ export type AnnounceTables = {
   readonly markReleased: (records: readonly WaitingRecord[], now: Date) => Promise<void>
 }
 
-export type AnnouncePorts = Pick<Metrics<'announce'>, 'count' | 'measure'> & {
-  readonly now: () => Date
-  readonly userVerifiedTopic: string
-  readonly walletCreatedTopic: string
-  readonly transaction: <Result>(work: (tables: AnnounceTables) => Promise<Result>) => Promise<Result>
-  readonly publish: Publish
-  /** Whether the vault holds a root, for which records may wait. */
-  readonly rootExists: () => Promise<boolean>
-}
+export type AnnouncePorts = Pick<Metrics<'announce'>, 'count' | 'measure'> &
+  Omit<NetPorts, 'transaction'> & {
+    readonly walletCreatedTopic: string
+    readonly transaction: <Result>(work: (tables: AnnounceTables) => Promise<Result>) => Promise<Result>
+    /** Whether the vault holds a root, for which records may wait. */
+    readonly rootExists: () => Promise<boolean>
+  }
 
-/** How many were published. */
-export type AnnounceResult = { verifications: number; wallets: number; released: number }
+/** How many were published, for the first time or (`republished`) again, and how many documents were put into the queue. */
+export type AnnounceResult = {
+  verifications: number
+  wallets: number
+  released: number
+  republished: number
+  requeued: number
+}
 
 const pageSize = 500
 
@@ -62,7 +67,7 @@ function measureWallets({ count, measure }: AnnouncePorts, wallets: readonly Una
 /**
  * Announces everything. Publish first, note after: a crash in between publishes the same bytes once more.
  *
- * @throws {UnavailableError} when Kafka or Postgres is away; what was not noted stays for the next sweep
+ * @throws {UnavailableError} when Kafka, Postgres or the queue is away; what was not noted stays for the next sweep
  */
 export async function announce(ports: AnnouncePorts): Promise<AnnounceResult> {
   const wallets = await drain(async () => {
@@ -95,5 +100,8 @@ export async function announce(ports: AnnouncePorts): Promise<AnnounceResult> {
       return records.length
     }),
   )
-  return { verifications, wallets, released }
+  // Last: what was only just announced is not missing yet.
+  const republished = await mendMissing(ports, 'wallet')
+  const requeued = await mendMissing(ports, 'verdict')
+  return { verifications, wallets, released, republished, requeued }
 }

@@ -30,6 +30,12 @@ export function createHandler(dependencies: AnnounceDependencies) {
       measure('backlog_seconds', secondsSince(backlog.unannounced.since))
       measure('records_waiting', backlog.waiting.count)
       measure('waiting_seconds', secondsSince(backlog.waiting.since))
+      measure('wallets_overdue', backlog.wallets.count)
+      measure('wallets_overdue_seconds', secondsSince(backlog.wallets.since))
+      measure('wallets_given_up', backlog.wallets.givenUp)
+      measure('verdicts_overdue', backlog.verdicts.count)
+      measure('verdicts_overdue_seconds', secondsSince(backlog.verdicts.since))
+      measure('verdicts_given_up', backlog.verdicts.givenUp)
       for (const { part, status } of heartbeats) measure(`${part}_failing`, status === 'failing' ? 1 : 0)
     } catch (error) {
       log.warn('not measured: the next sweep tries again', { error })
@@ -54,9 +60,11 @@ export function createHandler(dependencies: AnnounceDependencies) {
       count('verifications_announced', result.verifications)
       count('wallets_announced', result.wallets)
       count('records_released', result.released)
-      if (result.verifications + result.wallets + result.released > 0) {
-        log.info('announced', result)
-      }
+      count('verifications_republished', result.republished)
+      count('documents_requeued', result.requeued)
+      const { verifications, wallets, released, republished, requeued } = result
+      if (verifications + wallets + released > 0) log.info('announced', { verifications, wallets, released })
+      if (republished + requeued > 0) log.warn('set going again what is overdue', { republished, requeued })
       return result
     } catch (error) {
       log.error('not announced: the next sweep tries again', { error })

@@ -55,7 +55,7 @@ function waysOf(name: (typeof names)[number], functionName: string): string[] {
   const egress = service.Resources[id]?.Properties.SecurityGroupEgress as Record<string, unknown>[]
   return egress
     .map((rule) => `${rule.ToPort} ${rule.CidrIp ?? write(rule.DestinationSecurityGroupId, data)}`)
-    .map((way) => way.replace(/<Network(kms|lambda|secretsmanager)Group\w+\.GroupId>/, '$1'))
+    .map((way) => way.replace(/<Network(kms|lambda|secretsmanager|sqs)Group\w+\.GroupId>/, '$1'))
     .toSorted()
 }
 
@@ -86,7 +86,9 @@ describe.each(names)('the network of %s', (name) => {
     const kinds = endpoints.map(
       ([, { Properties }]) => `${Properties.VpcEndpointType} ${write(Properties.ServiceName).split('.').at(-1)}`,
     )
-    expect(kinds.toSorted()).toEqual(['Gateway s3', 'Interface kms', 'Interface lambda', 'Interface secretsmanager'])
+    expect(kinds.toSorted()).toEqual([
+      ...['Gateway s3', 'Interface kms', 'Interface lambda', 'Interface secretsmanager', 'Interface sqs'],
+    ])
     for (const [id, { Properties }] of endpoints) {
       expect(statements(Properties.PolicyDocument), id).toMatchObject([
         {
@@ -144,7 +146,10 @@ describe.each(names)('the network of %s', (name) => {
     ['Migrate', ['443 secretsmanager', '5432 <DatabaseSecurityGroup.GroupId>']],
     ['Intake', ['443 0.0.0.0/0', '443 lambda', '5432 <DatabaseSecurityGroup.GroupId>']],
     ['Verification', ['443 lambda', '5432 <DatabaseSecurityGroup.GroupId>', '9098 <KafkaSecurityGroup.GroupId>']],
-    ['Announce', ['443 secretsmanager', '5432 <DatabaseSecurityGroup.GroupId>', '9098 <KafkaSecurityGroup.GroupId>']],
+    [
+      'Announce',
+      ['443 secretsmanager', '443 sqs', '5432 <DatabaseSecurityGroup.GroupId>', '9098 <KafkaSecurityGroup.GroupId>'],
+    ],
     ['Wallet', ['443 kms', '443 lambda', '443 secretsmanager', '5432 <DatabaseSecurityGroup.GroupId>']],
   ])('lets %s call %j, and answers it there before it first runs', (functionName, ways) => {
     expect(waysOf(name, functionName)).toEqual(ways)

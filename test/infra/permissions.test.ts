@@ -36,6 +36,7 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
   Announce: {
     ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseAnnounceSecret.Id>'] },
     DescribeVault: { actions: ['secretsmanager:DescribeSecret'], resources: ['<VaultSecret.Id>'] },
+    RequeueDocuments: { actions: ['sqs:SendMessage'], resources: ['<VerificationQueue.Arn>'] },
   },
   Read: {
     ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseReadSecret.Id>'] },

@@ -103,6 +103,10 @@ const expected = {
       STAGE: 'local',
       WALLET_CREATED_TOPIC: 'wallet.created',
       VAULT_SECRET_ARN: '<VaultSecret.Id>',
+      VERIFICATION_QUEUE_URL: '<VerificationQueue>',
+      WALLET_OVERDUE_SECONDS: '600',
+      // 24 times 150 s, after the delay: as long as the queue tries by itself.
+      VERDICT_OVERDUE_SECONDS: '3603',
     },
     timeout: 50,
     memory: 256,

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { type AnnouncePorts, announce } from '../../functions/announce/announce.ts'
+import { type AnnouncePorts, type AnnounceResult, announce } from '../../functions/announce/announce.ts'
 import { runAnnounceTransaction } from '../../functions/announce/announce-tables.ts'
 import { readBacklog } from '../../functions/announce/backlog.ts'
 import { forgetExpired } from '../../functions/announce/forget.ts'
@@ -48,12 +48,20 @@ afterAll(() => publisher.close())
 
 const metrics = createMemoryMetrics()
 
+/** What a sweep answers that did so much. */
+const done = (counts: Partial<AnnounceResult> = {}): AnnounceResult => ({
+  ...{ verifications: 0, wallets: 0, released: 0, republished: 0, requeued: 0 },
+  ...counts,
+})
+
 /** Ports on a connection of their own, with the topics of this test unless said otherwise. */
 function makePorts(overrides: Partial<AnnouncePorts> = {}): AnnouncePorts {
   const announcer = database.open('app_announce')
   return {
     ...metrics,
     now: () => laterBy(3600),
+    overdueSeconds: { wallet: 600, verdict: 3600 },
+    requeue: async () => {},
     userVerifiedTopic: ports?.userVerifiedTopic,
     walletCreatedTopic: ports?.walletCreatedTopic,
     transaction: (work) => announcer.run((sql) => runAnnounceTransaction(sql, work)),
@@ -111,8 +119,8 @@ test('what was issued and what was verified is announced once, with the key, the
     makeVerifiedRecord('e\u0301', 'tron'),
   ])
   await insertVerified(3)
-  expect(await announce(ports)).toEqual({ verifications: 3, wallets: 3, released: 0 })
-  expect(await announce(ports)).toEqual({ verifications: 0, wallets: 0, released: 0 })
+  expect(await announce(ports)).toEqual(done({ verifications: 3, wallets: 3 }))
+  expect(await announce(ports)).toEqual(done())
 
   const wallets = [...(await findWallets(owner, 'é')), ...(await findWallets(owner, 'e\u0301'))]
   expect(sortByKey(await readEvents(ports.walletCreatedTopic))).toEqual(sortByKey(wallets.map(toWalletCreated)))
@@ -164,7 +172,7 @@ test('after a crash between publishing and noting, the next sweep publishes the 
     }
     expect((await catchError(() => announce(makePorts({ publish })))).message).toBe('the process ended')
   }
-  expect(await announce(ports)).toEqual({ verifications: 1, wallets: 0, released: 0 })
+  expect(await announce(ports)).toEqual(done({ verifications: 1 }))
   for (const topic of topics) {
     const [first, second, ...rest] = await readEvents(topic)
     expect(first).toBeDefined()
@@ -180,7 +188,7 @@ test('without Kafka nothing is noted, and everything goes out when it is back', 
   const error = await catchError(() => announce(makePorts({ publish: nowhere.publish })))
   expect(error).toBeInstanceOf(UnavailableError)
   expect(await owner`select from wallet.wallets where announced_at is not null`).toHaveLength(0)
-  expect(await announce(ports)).toEqual({ verifications: 2, wallets: 1, released: 0 })
+  expect(await announce(ports)).toEqual(done({ verifications: 2, wallets: 1 }))
 })
 
 test('the handler tells of its part, and of nothing when there was nothing', async () => {
@@ -195,7 +203,7 @@ test('the handler tells of its part, and of nothing when there was nothing', asy
     forget: () => database.open('app_announce').run((sql) => forgetExpired(sql, 100)),
   }
   const handler = createHandler({ ...dependencies, pingKafka: publisher.ping })
-  expect(await handler()).toEqual({ verifications: 0, wallets: 0, released: 0 })
+  expect(await handler()).toEqual(done())
   expect(log.lines).toEqual([])
   await issue(wallet, [makeVerifiedRecord('user-1', 'ethereum')])
   await handler()
@@ -210,7 +218,7 @@ test('a verification that was extended from another is announced at once: no doc
     insert into verification.verifications
       (id, user_id, network, address_type, document_sha256, request_id, created_at, status, verified_at, announced_at)
     values (gen_random_uuid(), 'user-1', 'tron', 'base58check', sha256('document'), 'request-1', ${noon}, 'verified',
-      ${noon}, ${noon})
+      ${noon}, ${laterBy(3600)})
     returning id`
   const at = laterBy(3600)
   const extended = await database.open('app_intake').run((sql) =>
@@ -219,8 +227,8 @@ test('a verification that was extended from another is announced at once: no doc
     }),
   )
   expect(extended?.id).not.toBe(id)
-  expect(await announce(ports)).toEqual({ verifications: 1, wallets: 0, released: 0 })
-  expect(await announce(ports)).toEqual({ verifications: 0, wallets: 0, released: 0 })
+  expect(await announce(ports)).toEqual(done({ verifications: 1 }))
+  expect(await announce(ports)).toEqual(done())
 })
 
 // ---- what waits
@@ -326,7 +334,8 @@ test('whose cause leaves no trace is tried again every ten minutes, the oldest a
 test('the backlog is what is committed and not announced, and what waits; the oldest of each', async () => {
   const readRest = () => database.open('app_announce').run(readBacklog)
   const nothing = { count: 0, since: null }
-  expect(await readRest()).toEqual({ unannounced: nothing, waiting: nothing })
+  const lacks = { wallets: { ...nothing, givenUp: 0 }, verdicts: { ...nothing, givenUp: 0 } }
+  expect(await readRest()).toEqual({ unannounced: nothing, waiting: nothing, ...lacks })
   await insertVerified(2)
   await insertWallets(3)
   await park([makeWaiting('b')], 'no_root', 3)
@@ -334,9 +343,10 @@ test('the backlog is what is committed and not announced, and what waits; the ol
   expect(await readRest()).toEqual({
     unannounced: { count: 5, since: noon },
     waiting: { count: 2, since: laterBy(1) },
+    ...lacks,
   })
   await announce(ports)
-  expect(await readRest()).toEqual({ unannounced: nothing, waiting: nothing })
+  expect(await readRest()).toEqual({ unannounced: nothing, waiting: nothing, ...lacks })
 })
 
 test('a wallet tells when it was asked for: at the first POST whose first attempt passed', async () => {

@@ -83,7 +83,11 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
     'operations.heartbeats': { select: true, insert: '*', update: '*' },
   },
   app_announce: {
-    'verification.verifications': { select: true, update: 'announced_at' },
+    'verification.verifications': { select: true, update: 'announced_at looked_at noted_attempt' },
+    'verification.overdue': {
+      ...{ select: true, insert: '*', delete: true },
+      update: 'attempt given_up_at next_at since tries',
+    },
     'wallet.wallets': { select: true, update: 'announced_at' },
     'wallet.waiting': { select: true, update: 'released_at' },
     // No answer can be read.

@@ -43,7 +43,7 @@ async function record(role: FunctionRole): Promise<readonly Statement[]> {
     // The driver prepares what it sends, and once a text; it also asks for types, of the catalogue.
     found = await tx<Omit<Statement, 'role'>[]>`
       select btrim(statement, E' \\n') as text, parameter_types::text[] as types from pg_prepared_statements
-      where statement ~ '^\\s*(select|insert|update|delete|with)\\y' and statement !~ 'pg_' order by prepare_time, name`
+      where statement ~ '^\\s*(select|insert|update|delete|with)\\y' and statement !~ 'pg_(catalog|prepared)' order by prepare_time, name`
     throw undo
   })
   expect(await catchError(() => work)).toBe(undo)

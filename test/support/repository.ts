@@ -1,6 +1,7 @@
 // Every piece of SQL that a function runs, with arguments to run it with, and which functions' roles run it.
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
+import { runAnnounceTransaction } from '../../functions/announce/announce-tables.ts'
 import { readBacklog } from '../../functions/announce/backlog.ts'
 import { forgetExpired } from '../../functions/announce/forget.ts'
 import { lockWaiting, markReleased } from '../../functions/announce/waiting.ts'
@@ -105,6 +106,24 @@ export const repository: readonly RepositoryCall[] = [
   },
   { name: 'releaseKey', work: (sql) => releaseKey(sql, keyed), runBy: ['app_intake'] },
   { name: 'readBacklog', work: readBacklog, runBy: ['app_announce'] },
+  {
+    name: 'takeTurn, and all that is asked of what is overdue',
+    work: (sql) =>
+      runAnnounceTransaction(sql, async (tables) => {
+        expect(await tables.takeTurn()).toBe(true)
+        await tables.noteMissingWallets(noon, noon, 1)
+        await tables.noteMissingVerdicts(noon, { now: noon, nextAt: noon }, 1)
+        const id = randomUUID()
+        for (const missing of ['wallet', 'verdict'] as const) {
+          await tables.strikeSettled(missing)
+          await tables.lockDue(missing, { now: noon, farthest: noon, limit: 1, onTheirWay: 1 })
+          await tables.noteTries(missing, [{ verificationId: id, tries: 1, nextAt: noon, givenUpAt: null }])
+          await tables.strike(missing, [id])
+        }
+        await tables.findWaiting(['x'])
+      }),
+    runBy: ['app_announce'],
+  },
   { name: 'findVaultUse', work: (sql) => findVaultUse(sql, 1), runBy: ['app_operate'] },
   { name: 'forgetExpired', work: (sql) => forgetExpired(sql, 1), runBy: ['app_announce'] },
   {

@@ -14,7 +14,7 @@ const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
     'sqs:DeleteMessage': 'Verification',
     'sqs:GetQueueAttributes': 'Verification',
     'sqs:ReceiveMessage': 'Verification',
-    'sqs:SendMessage': 's3.amazonaws.com',
+    'sqs:SendMessage': 'Announce, s3.amazonaws.com',
   },
   'DocumentKey, through s3': {
     'kms:Decrypt': 'Inspect',

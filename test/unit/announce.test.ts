@@ -1,7 +1,8 @@
 // The sweep: publish, then note; page by page; what fails stays for the next one; and what GET /health learns of it.
 import { describe, expect, it } from 'vitest'
-import type { AnnouncePorts } from '../../functions/announce/announce.ts'
+import type { AnnouncePorts, AnnounceResult } from '../../functions/announce/announce.ts'
 import { type AnnounceDependencies, createHandler } from '../../functions/announce/handler.ts'
+import type { NetTables } from '../../functions/announce/net.ts'
 import type { WaitingRecord } from '../../functions/announce/waiting.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
@@ -42,7 +43,29 @@ const makeIssued = (seconds = 7): UnannouncedWallet => ({
 })
 
 const nothing = { count: 0, since: null }
-const idle = { backlog: { unannounced: nothing, waiting: nothing }, heartbeats: [] }
+const noLack = { ...nothing, givenUp: 0 }
+const idle = {
+  backlog: { unannounced: nothing, waiting: nothing, wallets: noLack, verdicts: noLack },
+  heartbeats: [],
+}
+
+/** What a sweep answers that did so much. */
+const done = (counts: Partial<AnnounceResult> = {}): AnnounceResult => ({
+  ...{ verifications: 0, wallets: 0, released: 0, republished: 0, requeued: 0 },
+  ...counts,
+})
+
+/** Nothing is missing. */
+const nothingMissing: NetTables = {
+  takeTurn: async () => true,
+  noteMissingWallets: async () => 0,
+  noteMissingVerdicts: async () => 0,
+  strikeSettled: async () => {},
+  lockDue: async () => [],
+  strike: async () => {},
+  noteTries: async () => {},
+  findWaiting: async () => new Set(),
+}
 
 function setUp(
   rows: {
@@ -72,6 +95,8 @@ function setUp(
     count: metrics.count,
     measure: metrics.measure,
     now: () => noon,
+    overdueSeconds: { wallet: 600, verdict: 3600 },
+    requeue: async () => {},
     userVerifiedTopic: 'user.verified',
     walletCreatedTopic: 'wallet.created',
     rootExists: async () => {
@@ -86,6 +111,7 @@ function setUp(
     transaction: async (work) => {
       const draft = { ...unannounced }
       const result = await work({
+        ...nothingMissing,
         lockWallets: async (limit) => draft.wallets.slice(0, limit),
         markWallets: async (marked, now) => {
           expect(now).toBe(noon)
@@ -130,7 +156,7 @@ describe('a sweep', () => {
       verifications: [verified],
       waiting: [waiting],
     })
-    expect(await handle()).toEqual({ wallets: 1, verifications: 1, released: 1 })
+    expect(await handle()).toEqual(done({ wallets: 1, verifications: 1, released: 1 }))
     expect(steps).toEqual([
       'ping',
       'publish wallet.created 1',
@@ -161,7 +187,7 @@ describe('a sweep', () => {
 
   it('with nothing to do says nothing, and Kafka is known to answer', async () => {
     const { handle, steps, log } = setUp()
-    expect(await handle()).toEqual({ wallets: 0, verifications: 0, released: 0 })
+    expect(await handle()).toEqual(done())
     expect(steps).toEqual(['ping', 'root?', 'beat ok'])
     expect(log.lines).toEqual([])
   })
@@ -279,7 +305,7 @@ describe('what is over', () => {
   it('is left for the next sweep when it cannot be forgotten, and fails nothing', async () => {
     const error = new Error('deadlock')
     const { handle, log } = setUp({}, { forget: () => Promise.reject(error) })
-    expect(await handle()).toEqual({ wallets: 0, verifications: 0, released: 0 })
+    expect(await handle()).toEqual(done())
     expect(log.lines).toEqual([
       { level: 'warn', message: 'not forgotten: the next sweep tries again', fields: { error } },
     ])
@@ -302,7 +328,12 @@ describe('what is measured', () => {
   })
 
   const state = {
-    backlog: { unannounced: { count: 3, since: minutesAgo(2) }, waiting: { count: 2, since: minutesAgo(60) } },
+    backlog: {
+      unannounced: { count: 3, since: minutesAgo(2) },
+      waiting: { count: 2, since: minutesAgo(60) },
+      wallets: { count: 5, since: minutesAgo(20), givenUp: 1 },
+      verdicts: { count: 4, since: minutesAgo(90), givenUp: 2 },
+    },
     heartbeats: [
       { part: 'vault', status: 'failing', seenAt: noon },
       { part: 'kafka', status: 'ok', seenAt: noon },
@@ -310,6 +341,8 @@ describe('what is measured', () => {
   } as const
   const measuredState = {
     ...{ backlog: [3], backlog_seconds: [120], records_waiting: [2], waiting_seconds: [3600] },
+    ...{ wallets_overdue: [5], wallets_overdue_seconds: [1200], wallets_given_up: [1] },
+    ...{ verdicts_overdue: [4], verdicts_overdue_seconds: [5400], verdicts_given_up: [2] },
     ...{ vault_failing: [1], kafka_failing: [0] },
   }
 
@@ -322,7 +355,11 @@ describe('what is measured', () => {
   it('nothing left as 0, so that a line goes down again', async () => {
     const { handle, metrics } = setUp()
     await handle()
-    expect(metrics.values).toEqual({ backlog: [0], backlog_seconds: [0], records_waiting: [0], waiting_seconds: [0] })
+    expect(metrics.values).toEqual({
+      ...{ backlog: [0], backlog_seconds: [0], records_waiting: [0], waiting_seconds: [0] },
+      ...{ wallets_overdue: [0], wallets_overdue_seconds: [0], wallets_given_up: [0] },
+      ...{ verdicts_overdue: [0], verdicts_overdue_seconds: [0], verdicts_given_up: [0] },
+    })
   })
 
   it('also after a sweep that failed', async () => {
@@ -338,7 +375,7 @@ describe('what is measured', () => {
       throw new UnavailableError('database', 'away')
     }
     const { handle, log, metrics } = setUp({ wallets: [makeIssued()] }, { readState })
-    expect(await handle()).toEqual({ wallets: 1, verifications: 0, released: 0 })
+    expect(await handle()).toEqual(done({ wallets: 1 }))
     expect(log.lines.at(-1)).toMatchObject({ level: 'warn', message: 'not measured: the next sweep tries again' })
     expect(metrics.counted).toEqual({ wallets_announced: 1 })
   })

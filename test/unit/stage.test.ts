@@ -19,6 +19,7 @@ test('without settings, the defaults', () => {
     maxDocumentSizeMb: 10,
     verificationDelaySeconds: 3,
     maxConcurrentGenerations: 50,
+    net: { walletOverdueSeconds: 600, verdictOverdueSeconds: undefined },
     kafkaBootstrapServers: ['127.0.0.1:19092'],
     databaseUrl: 'postgresql://127.0.0.1:15432/wallets',
     postLimit: { capacity: 5000, refillPerSecond: 1000 },
@@ -50,6 +51,14 @@ describe('VERIFICATION_DELAY_SECONDS', () => {
     expect(message).toContain('because SQS delays by whole seconds')
     expect(message).toContain(`got "${text}"`)
   })
+})
+
+test('what is overdue is told in seconds, of wallets and of verdicts', () => {
+  const environment = { WALLET_OVERDUE_SECONDS: '5', VERDICT_OVERDUE_SECONDS: '20' }
+  expect(readSettings(environment).net).toEqual({ walletOverdueSeconds: 5, verdictOverdueSeconds: 20 })
+  for (const name of ['WALLET_OVERDUE_SECONDS', 'VERDICT_OVERDUE_SECONDS']) {
+    expect(refusal({ [name]: '0' })).toContain(`${name}: expected a whole number from 1 to 604800`)
+  }
 })
 
 describe.each([
@@ -194,6 +203,7 @@ describe.each(['dev', 'prod'] as const)('the row %s', (name) => {
       ...{ MAX_DOCUMENT_SIZE_MB: '1', VERIFICATION_DELAY_SECONDS: '9', MAX_CONCURRENT_GENERATIONS: '1' },
       ...{ POST_LIMIT_CAPACITY: '1', POST_LIMIT_REFILL_PER_SECOND: '1', TOKEN_ISSUER: 'http://127.0.0.1:1' },
       ...{ DATABASE_URL: 'postgresql://elsewhere/x', KAFKA_BOOTSTRAP_SERVERS: 'elsewhere:1' },
+      ...{ WALLET_OVERDUE_SECONDS: '1', VERDICT_OVERDUE_SECONDS: '1' },
     }
     expect(findStage(name, readSettings({ ...elsewhere, ...others }))).toEqual({
       ...stage,
@@ -216,7 +226,7 @@ describe.each(['dev', 'prod'] as const)('the row %s', (name) => {
       database: { kind: 'aurora' },
     })
     expect(stage.rootCommitment).not.toBe('of-record')
-    expect(stage.network?.interfaceServices.toSorted()).toEqual(['kms', 'lambda', 'secretsmanager'])
+    expect(stage.network?.interfaceServices.toSorted()).toEqual(['kms', 'lambda', 'secretsmanager', 'sqs'])
   })
 
   test('triggers the wallet function as local does, but for how often it retries and how many run at once', () => {
