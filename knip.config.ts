@@ -5,8 +5,11 @@ const config: KnipConfig = {
   entry: [
     'bin/{app,deploy,derive,destroy,diff,smoke,validate,vault}.ts',
     'functions/*/main.ts',
+    // Run by path, from `local/bootstrap.mjs`.
+    'bench/load.ts',
     // Served to browsers.
     'functions/docs/own.js',
+    'bench/load/report-page.js',
     'local/{bootstrap.mjs,run-wallet-trigger.ts,supervisor.ts,synth.ts,token.ts}',
     'test/**/*.test.ts',
     'test/fixtures/make.ts',

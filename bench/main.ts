@@ -1,7 +1,6 @@
-// Runs one of the measurements: `npm run bench -- NAME`, the pipeline when none is named. Each reads its own options.
+// Runs one of the measurements: `npm run bench -- NAME`. Each reads its own options. The pipeline's is load.ts.
 
 const benchmarks = {
-  pipeline: () => import('./pipeline.ts'),
   derive: () => import('./derive.ts'),
   batch: () => import('./batch.ts'),
   'cold-start': () => import('./cold-start.ts'),
@@ -9,11 +8,9 @@ const benchmarks = {
   read: () => import('./read.ts'),
 }
 
-const name = process.argv[2]?.startsWith('-') ? 'pipeline' : (process.argv[2] ?? 'pipeline')
+const [name = ''] = process.argv.splice(2, 1)
 if (!Object.hasOwn(benchmarks, name)) {
   console.error(`expected one of ${Object.keys(benchmarks).join(', ')}; got "${name}"`)
   process.exit(2)
 }
-// What is run finds its options where it would find them if it were called by itself.
-if (name === process.argv[2]) process.argv.splice(2, 1)
 await benchmarks[name as keyof typeof benchmarks]()

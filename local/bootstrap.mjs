@@ -19,6 +19,7 @@ const command = (name) => ({ program: [join(root, 'bin', `${name}.ts`)], folder:
 const targets = {
   start: { program: [...nodeFlags, join(root, 'local', 'supervisor.ts')], folder: process.cwd() },
   test: { program: [vitest, 'run'], folder: root },
+  load: { program: [...nodeFlags, join(root, 'bench', 'load.ts')], folder: process.cwd() },
   coverage: { program: [vitest, 'run', '--coverage'], folder: root },
   synth: { program: [join(root, 'local', 'synth.ts')], folder: root, tools: ['python'] },
   derive: command('derive'),

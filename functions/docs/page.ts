@@ -18,7 +18,7 @@ export type Page = {
 }
 
 /** Inside a script element these begin or end what HTML parses otherwise (HTML, 4.12.1.3); in strings and regular expressions `\x3C` is the same. */
-const escapeScript = (text: string) => text.replace(/<(?=!--|\/?script)/gi, '\\x3C')
+export const escapeScript = (text: string) => text.replace(/<(?=!--|\/?script)/gi, '\\x3C')
 
 const withoutSourceMap = (text: string) => text.replace(/\/[/*][#@] sourceMappingURL=\S+(?: \*\/)?\s*$/, '')
 
