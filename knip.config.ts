@@ -12,6 +12,7 @@ const config: KnipConfig = {
     'bench/load/report-page.js',
     'local/{bootstrap.mjs,run-wallet-trigger.ts,supervisor.ts,synth.ts,token.ts}',
     'test/**/*.test.ts',
+    'test/chaos/main.ts',
     'test/fixtures/make.ts',
   ],
   project: ['{bin,functions,lib,local,shared,test,bench}/**/*.{ts,mjs,js}'],
@@ -23,8 +24,8 @@ const config: KnipConfig = {
     // Its files are copied into the bundle of `docs`.
     'swagger-ui-dist',
   ],
-  // The system's: a C compiler for the native bench, what makes certificates for tests, what drops root's rights for Postgres.
-  ignoreBinaries: ['cc', 'openssl', 'setpriv'],
+  // The system's: a C compiler for the native bench, what makes certificates for tests, what drops root's rights for Postgres, what makes a small disk.
+  ignoreBinaries: ['cc', 'mount', 'openssl', 'setpriv', 'umount'],
   // A type that a signature names may be exported for whoever calls it.
   ignoreExportsUsedInFile: { interface: true, type: true },
 }

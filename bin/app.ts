@@ -46,8 +46,10 @@ async function writeAssemblies(options: { stage?: string; output?: string }): Pr
     const bundlesOf = new Map<string, Bundles>()
     for (const stage of stages) {
       const machine = machineOf(stage)
-      const name = `${machine.os}-${machine.cpu}`
-      const bundles = bundlesOf.get(name) ?? (await bundleFunctions(root, join(folder, name), machine))
+      const crashPointFolder = stage.chaos?.crashPointFolder
+      const name = `${machine.os}-${machine.cpu}${crashPointFolder === undefined ? '' : '-chaos'}`
+      const bundles =
+        bundlesOf.get(name) ?? (await bundleFunctions(root, join(folder, name), machine, { crashPointFolder }))
       bundlesOf.set(name, bundles)
       writeAssembly(stage, { bundles, context, outdir: output ?? join(root, 'cdk.out', stage.name) })
     }

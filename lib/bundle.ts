@@ -46,11 +46,17 @@ const requireBanner =
  * @param root the folder of the repository
  * @param output where the folders go, one a function
  * @param machine what the functions run on: native packages are of that
+ * @param options.crashPointFolder where a chaos run arms the points at which functions end; without it there are none
  * @returns the folder of each
  * @throws {BundleError} when a function is missing, one pulls in a package that is too heavy, through whatever other, or
  * a native package cannot be had
  */
-export async function bundleFunctions(root: string, output: string, machine: Machine): Promise<Bundles> {
+export async function bundleFunctions(
+  root: string,
+  output: string,
+  machine: Machine,
+  options: { readonly crashPointFolder?: string | undefined } = {},
+): Promise<Bundles> {
   const missing = functionNames.filter((name) => !existsSync(join(root, 'functions', name, 'main.ts')))
   if (missing.length > 0) {
     throw new BundleError(`expected functions/NAME/main.ts of every function; missing: ${missing.join(', ')}`)
@@ -66,6 +72,7 @@ export async function bundleFunctions(root: string, output: string, machine: Mac
     format: 'esm',
     target: 'node24',
     minify: true,
+    define: { CRASH_POINT_FOLDER: JSON.stringify(options.crashPointFolder) ?? 'undefined' },
     // Beside the code, where Node looks for it when something is thrown, and without the sources themselves.
     sourcemap: 'linked',
     sourcesContent: false,

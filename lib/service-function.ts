@@ -90,7 +90,13 @@ export class ServiceFunction<Environment extends Record<string, string>> extends
       applicationLogLevelV2: ApplicationLogLevel.INFO,
       // With the report of each invocation: duration, memory, cold start.
       systemLogLevelV2: SystemLogLevel.INFO,
-      environment: { ...props.environment, NODE_OPTIONS: stage.nodeOptions },
+      environment: {
+        ...props.environment,
+        NODE_OPTIONS: stage.nodeOptions,
+        ...(stage.chaos === undefined
+          ? {}
+          : { AWS_ENDPOINT_URL_KMS: stage.chaos.proxyUrl, AWS_ENDPOINT_URL_S3: stage.chaos.proxyUrl }),
+      },
       memorySize: props.memorySize,
       timeout: props.timeout,
       ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import type { TokenSettings } from '../functions/authorize/environment.ts'
 import type { PostLimit } from '../functions/intake/rate-limit.ts'
-import type { Net } from './stage.ts'
+import type { ChaosSettings, Net } from './stage.ts'
 
 /** A number of seconds from 0 to 900, the longest delivery delay that SQS knows (SendMessage, DelaySeconds). */
 const delaySeconds = z.string().transform((text, context) => {
@@ -77,6 +77,11 @@ const settingsSchema = z.object({
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'expected an AWS region')
     .prefault('us-east-1'),
   TOKEN_KEYS: z.string().transform(readKeys).optional(),
+  CHAOS_FOLDER: z.string().regex(/^\//, 'expected an absolute path').optional(),
+  CHAOS_PROXY: z
+    .string()
+    .regex(/^http:\/\/127\.0\.0\.1:\d+$/, 'expected http://127.0.0.1:PORT')
+    .optional(),
 })
 
 /** What a deployer may set in the environment; defaults filled in. */
@@ -94,6 +99,8 @@ export type Settings = {
   readonly tokenIssuer: string
   /** That issuer's public keys, where the functions run in containers and cannot ask it for them. */
   readonly tokenKeys: TokenSettings['keys']
+  /** Set by `npm run chaos` for the stack that it starts. The stage `local` alone looks at it. */
+  readonly chaos: ChaosSettings | undefined
   /**
    * Where a deployed stage goes. The CDK CLI sets both by the credentials that it finds; without any, the account of
    * AWS's documentation, so that templates can be written offline: the CLI deploys into no account but its own.
@@ -135,6 +142,10 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     postLimit: { capacity: data.POST_LIMIT_CAPACITY, refillPerSecond: data.POST_LIMIT_REFILL_PER_SECOND },
     tokenIssuer: data.TOKEN_ISSUER,
     tokenKeys: data.TOKEN_KEYS,
+    chaos:
+      data.CHAOS_FOLDER === undefined || data.CHAOS_PROXY === undefined
+        ? undefined
+        : { crashPointFolder: data.CHAOS_FOLDER, proxyUrl: data.CHAOS_PROXY },
     account: data.CDK_DEFAULT_ACCOUNT,
     region: data.CDK_DEFAULT_REGION,
   }

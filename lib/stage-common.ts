@@ -59,5 +59,6 @@ export const deployed = {
   // A domain name and its certificate are the deployer's.
   domain: undefined,
   emulated: false,
+  chaos: undefined,
   importNeedsMfa: true,
 } as const satisfies Partial<Stage>

@@ -51,14 +51,15 @@ export function localStage(settings: Settings): Stage {
     accountTakesOnRoles: true,
     meetsAwsSolutions: false,
     operatingSystem: process.platform,
-    // What the emulator puts around a function calls url.parse, and each cold start would say so.
-    nodeOptions: '--enable-source-maps --disable-warning=DEP0169',
+    // What the emulator puts around a function calls url.parse, and each cold start would say so. Nor does it bound memory.
+    nodeOptions: `--enable-source-maps --disable-warning=DEP0169${settings.chaos ? ' --max-old-space-size=256' : ''}`,
     logRetentionDays: 30,
     // The emulator knows no firewall before an API.
     firewall: undefined,
     domain: undefined,
     oversight: undefined,
     emulated: true,
+    chaos: settings.chaos,
     importNeedsMfa: false,
   }
 }

@@ -117,6 +117,14 @@ export type Net = {
   readonly verdictOverdueSeconds: number | undefined
 }
 
+/** What a chaos run puts between the functions and what they rely on. */
+export type ChaosSettings = {
+  /** The folder in which points are armed at which a function ends; compiled into the bundles. */
+  readonly crashPointFolder: string
+  /** Answers in the place of KMS and S3. */
+  readonly proxyUrl: string
+}
+
 /** One row of the stage table. */
 export type Stage = {
   readonly name: 'local' | 'dev' | 'prod'
@@ -190,6 +198,8 @@ export type Stage = {
   readonly oversight: Oversight | undefined
   /** Whether it lives in the emulator of `npm start`, which alone deploys it; operators reach it by its state folder. */
   readonly emulated: boolean
+  /** What `npm run chaos` does to a stack of its own. A deployed stage has none, whatever its deployer's environment says. */
+  readonly chaos: ChaosSettings | undefined
   /** Whether whoever imports the root must have signed in with a second factor. The emulator knows none. */
   readonly importNeedsMfa: boolean
 }

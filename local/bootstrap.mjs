@@ -30,6 +30,7 @@ const targets = {
   destroy: command('destroy'),
   smoke: command('smoke'),
   vault: command('vault'),
+  chaos: { program: [...nodeFlags, join(root, 'test', 'chaos', 'main.ts')], folder: process.cwd() },
 }
 
 await main(process.argv.slice(2))

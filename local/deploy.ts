@@ -83,6 +83,8 @@ export async function synthesise(
       DATABASE_URL: database.href,
       TOKEN_ISSUER: settings.tokenIssuer,
       TOKEN_KEYS: settings.tokenKeys && JSON.stringify(settings.tokenKeys),
+      CHAOS_FOLDER: settings.chaos?.crashPointFolder,
+      CHAOS_PROXY: settings.chaos?.proxyUrl,
       CDK_CONTEXT_JSON: JSON.stringify(context),
     },
     signal: options.signal,

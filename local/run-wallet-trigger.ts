@@ -1,5 +1,5 @@
-// The wallet trigger as a program of its own, for a container beside LocalStack: waits until the function is deployed, then
-// runs until it is told to stop.
+// The wallet trigger as a program of its own, for a container beside LocalStack and for chaos runs: waits until the function
+// is deployed, then runs until it is told to stop.
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
@@ -9,7 +9,7 @@ import { createEmulatorClients, credentials, invokeFunction, region } from './em
 import { describe } from './local-error.ts'
 import { clusterArn, startWalletTrigger } from './wallet-trigger.ts'
 
-const { EMULATOR_URL: url = '' } = process.env
+const { EMULATOR_URL: url = '', RUNS_FILE: runsFile } = process.env
 if (url === '') throw new Error('expected the address of the emulator in EMULATOR_URL; got none')
 const settings = readSettings(process.env)
 const stage = findStage('local', settings)
@@ -48,7 +48,7 @@ try {
     log,
   })
   // The container's health check looks for it.
-  await writeFile('/tmp/wallet-trigger-runs', '')
+  if (runsFile) await writeFile(runsFile, '')
   await new Promise((resolve) => stopping.signal.addEventListener('abort', resolve))
   await trigger.stop()
 } catch (error) {

@@ -9,6 +9,7 @@ import { type KeptPart, keepRunning } from './keep-running.ts'
 import type { LocalError } from './local-error.ts'
 import { choosePorts, type Ports } from './ports.ts'
 import { databaseName, startPostgres } from './postgres.ts'
+import { type RunningTrigger, startTriggerProcess } from './trigger-process.ts'
 
 /** An emulator into which is deployed. What is written into `workingFolder` is forgotten when the emulator's state is. */
 export type Target = Pick<RunningEmulator, 'child' | 'url' | 'workingFolder'>
@@ -83,6 +84,7 @@ export async function prepareProcesses(
  */
 async function startServers(
   options: ServerOptions & {
+    readonly settings: Settings
     readonly ports: Ports
     readonly python: string
     readonly jarFolder: string
@@ -127,11 +129,20 @@ async function startServers(
   }
 
   let keptEmulator: KeptPart<RunningEmulator> = emulator.value
+  let keptTrigger: KeptPart<RunningTrigger> | undefined
+  const bootstrapServers = options.bootstrapServers ?? [`127.0.0.1:${ports.kafka}`]
+  const { maxConcurrentGenerations, chaos } = options.settings
+  const startTrigger = async () => {
+    const emulatorUrl = keptEmulator.current().url
+    const trigger = { name: 'wallet-trigger', stateFolder, emulatorUrl, bootstrapServers, maxConcurrentGenerations }
+    keptTrigger = await keepRunning({ start: () => startTriggerProcess(trigger), say, onFailure })
+  }
   return {
     databaseUrl: options.databaseUrl ?? postgres.value?.current().url ?? '',
-    bootstrapServers: options.bootstrapServers ?? [`127.0.0.1:${ports.kafka}`],
+    bootstrapServers,
     hasOwnLogGroups: true,
-    startTrigger: undefined,
+    // A chaos run kills it, which it cannot do to a part of the supervisor.
+    startTrigger: chaos && startTrigger,
     emulator: () => keptEmulator.current(),
     saveEmulator: async () => {
       await keptEmulator.stop((part) => part.stopAndKeep())
@@ -139,6 +150,7 @@ async function startServers(
     },
     stop: async (keep) => {
       try {
+        await keptTrigger?.stop()
         await keptEmulator.stop((part) => (keep ? part.stopAndKeep() : part.stop()))
       } finally {
         await kafka.value?.stop()

@@ -1,4 +1,5 @@
 // The use case of the sweep: what is committed and not announced is announced; what waited is published again; then the net.
+import { crashPoint } from '../../shared/crash-point.ts'
 import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
 import { toPublication } from '../../shared/kafka.ts'
 import { type Metrics, promisedSeconds } from '../../shared/metrics.ts'
@@ -74,6 +75,7 @@ export async function announce(ports: AnnouncePorts): Promise<AnnounceResult> {
     const announced = await ports.transaction(async (tables) => {
       const rows = await tables.lockWallets(pageSize)
       await ports.publish(rows.map((row) => toPublication(ports.walletCreatedTopic, toWalletCreated(row))))
+      if (rows.length > 0) crashPoint('announce-after-publish')
       await tables.markWallets(rows, ports.now())
       return rows
     })

@@ -1,6 +1,7 @@
 // The inspect function: reads one object, answers a verdict. It knows no database, no Kafka and no user.
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
+import { crashPoint } from '../../shared/crash-point.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import type { Inspection } from './inspect-document.ts'
@@ -37,8 +38,10 @@ export function createHandler(dependencies: InspectDependencies) {
       return { outcome: 'unreadable' }
     }
     if (!bytes) return { outcome: 'absent' }
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    crashPoint('inspect-after-read', sha256)
     const inspection = await inspectDocument(bytes)
-    return { outcome: 'inspected', sha256: createHash('sha256').update(bytes).digest('hex'), ...inspection }
+    return { outcome: 'inspected', sha256, ...inspection }
   }
 
   return async (event: unknown): Promise<InspectResponse> => {

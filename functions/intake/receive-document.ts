@@ -1,5 +1,6 @@
 // The use case of POST /verify: an upload becomes a row, then an object. What it means is decided by others.
 import { createHash } from 'node:crypto'
+import { crashPoint } from '../../shared/crash-point.ts'
 import { RequestError } from '../../shared/errors.ts'
 import type { AddressType, Network, Verification } from '../../shared/model.ts'
 import type { Upload } from '../../shared/verifications.ts'
@@ -56,6 +57,8 @@ export async function receiveDocument(ports: ReceiveDocumentPorts, request: Docu
     requestId: request.requestId,
     now: ports.now(),
   })
+  crashPoint('intake-after-row')
   if (verification.status === 'pending') await ports.putDocument(verification, request.document)
+  crashPoint('intake-after-object')
   return verification
 }

@@ -1,4 +1,5 @@
 // The use case of the verification queue: verdict committed, then published, then noted, and only then acknowledged.
+import { crashPoint } from '../../shared/crash-point.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import { type Publish, toPublication } from '../../shared/kafka.ts'
@@ -85,6 +86,7 @@ async function decide(ports: VerifyDocumentsPorts, key: string): Promise<Verific
   }
   const verdict = await judge(ports, key, begun)
   const decided = await ports.commitVerdict(named.id, named.attempt, verdict)
+  crashPoint('verification-after-verdict')
   countVerdict(ports, begun, verdict)
   ports.log.info('verdict', {
     request_id: begun.requestId,
@@ -125,7 +127,9 @@ export async function verifyDocuments(
   const rows = [...toAnnounce.values()]
   if (rows.length === 0) return failed
   try {
+    crashPoint('verification-before-publish')
     await ports.publish(rows.map((row) => toPublication(ports.topic, toUserVerified(row))))
+    crashPoint('verification-after-publish')
     await ports.markAnnounced(
       rows.map((row) => row.id),
       ports.now(),

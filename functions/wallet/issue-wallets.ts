@@ -1,5 +1,6 @@
 // The use case of user.verified: in a few transactions, mostly one, the records of a batch become accounts and wallets,
 // are set aside, or wait.
+import { crashPoint } from '../../shared/crash-point.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import type { KafkaRecord } from '../../shared/kafka-records.ts'
 import type { Log } from '../../shared/log.ts'
@@ -168,6 +169,7 @@ function createBatch(ports: IssueWalletsPorts, vault: VaultState | undefined, no
     const good = part.filter(isVerified)
     const refused = part.filter(isRefused)
     const plan = good.length > 0 ? await planner?.plan(good) : undefined
+    crashPoint('wallet-before-commit')
     const { inserted, parked, changed } = await ports.transaction(async (tables) => {
       if (refused.length > 0) {
         await tables.quarantine(
@@ -178,6 +180,7 @@ function createBatch(ports: IssueWalletsPorts, vault: VaultState | undefined, no
       return await writeGood(tables, good, plan)
     })
 
+    crashPoint('wallet-after-commit')
     for (const { userId, accountIndex } of plan?.newcomers ?? []) {
       if (!changed.has(userId)) planner?.use(userId, accountIndex)
     }

@@ -1,4 +1,5 @@
 // Before the transaction: the account index of each user, and the addresses, derived and checked. No table is written here.
+import { crashPoint } from '../../shared/crash-point.ts'
 import type { UserVerified } from '../../shared/events.ts'
 import type { DerivedAddress, Keyring } from './derivation.ts'
 import type { ClassifiedRecord } from './records.ts'
@@ -126,6 +127,7 @@ export function createWalletPlanner(ports: PlanWalletsPorts, keyring: Keyring, n
       }
       if (account.isTaken) newcomers.set(userId, account.index)
       const key = toKey(network, addressType, userId)
+      crashPoint('wallet-before-derive', userId)
       // The first record of a wallet is its source.
       const wallet = wallets.get(key) ?? toWallet(verified, account.index)
       wallets.set(key, wallet)

@@ -1,0 +1,28 @@
+// The smallest document that is one: a PNG of one pixel, with a text of its own. Inspecting it costs next to nothing.
+import { crc32, deflateSync } from 'node:zlib'
+
+const signature = Buffer.from('89504e470d0a1a0a', 'hex')
+/** Width 1, height 1, 8 bits of grey (PNG third edition, 11.2.1). */
+const header = makeChunk('IHDR', Buffer.from('00000001000000010800000000', 'hex'))
+/** A filter byte and a pixel. */
+const pixels = makeChunk('IDAT', deflateSync(Buffer.of(0, 0)))
+const end = makeChunk('IEND', Buffer.alloc(0))
+
+/** Length, type, data, CRC-32 of type and data (PNG third edition, 5.3). */
+function makeChunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)]
+  length.writeUInt32BE(data.length)
+  check.writeUInt32BE(crc32(body))
+  return Buffer.concat([length, body, check])
+}
+
+/** A document that passes, with its own bytes for every text. */
+export function makeDocument(text: string): Buffer {
+  return Buffer.concat([signature, header, makeChunk('tEXt', Buffer.from(`Comment\0${text}`, 'latin1')), pixels, end])
+}
+
+/** A document that is rejected for good: its end is missing. */
+export function makeCutDocument(text: string): Buffer {
+  return makeDocument(text).subarray(0, -end.length)
+}
