@@ -1,13 +1,13 @@
 // `npm run vault -- import` and `npm run vault -- status`: the root of a deployed stage. Shows commitments and states, never
 // a secret. What is checked and wrapped is in vault-import.ts; what status looks at, in the operate function.
 import { KMSClient } from '@aws-sdk/client-kms'
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
 import * as z from 'zod'
 import type { VaultStatus, VaultVerdict } from '../functions/operate/vault-status.ts'
 import { createVaultPorts } from '../functions/provision/vault-ports.ts'
 import { InputError, readFlags, readLines, runOperatorCommand, writeLine } from './command-line.ts'
+import { withOperate } from './operate-call.ts'
 import {
   type ClientOptions,
   dataStackOf,
@@ -15,7 +15,6 @@ import {
   openStage,
   readOutputs,
   type StageAccess,
-  serviceStackOf,
 } from './stage-access.ts'
 import { readHiddenLine, requireTyped, standardTerminal } from './terminal.ts'
 import { checkRoot, importRoot, readRootCommitment, refuseOtherRoot } from './vault-import.ts'
@@ -173,31 +172,14 @@ const advice: Readonly<Record<VaultVerdict, string>> = {
 const statusSchema = z.looseObject({ verdict: z.enum(Object.keys(advice) as [VaultVerdict, ...VaultVerdict[]]) })
 
 async function showStatus(access: StageAccess): Promise<void> {
-  const { stage, client, caller } = access
-  const { OperateFunctionName } = await readOutputs(client, serviceStackOf(stage), ['OperateFunctionName'])
-  const status = await invokeOperate(client, OperateFunctionName, { command: 'vault-status', caller: caller.arn })
-  await writeLine(JSON.stringify({ stage: stage.name, ...status }))
+  const status = await withOperate(
+    access,
+    async (call) => statusSchema.parse(await call({ command: 'vault-status' })) as unknown as VaultStatus,
+  )
+  await writeLine(JSON.stringify({ stage: access.stage.name, ...status }))
   if (process.stderr.isTTY) say(describeStatus(status))
   if (status.verdict === 'ready') return
   throw new InputError(status.verdict, advice[status.verdict], { exitStatus: 1 })
-}
-
-async function invokeOperate(client: ClientOptions, name: string, request: object): Promise<VaultStatus> {
-  const lambda = new LambdaClient(client)
-  try {
-    const command = new InvokeCommand({ FunctionName: name, Payload: Buffer.from(JSON.stringify(request)) })
-    const { FunctionError, Payload } = await lambda
-      .send(command)
-      .catch(explainAws('the operate function could not be invoked'))
-    const text = Buffer.from(Payload ?? []).toString('utf8')
-    if (FunctionError !== undefined) {
-      const { errorMessage } = z.looseObject({ errorMessage: z.string().optional() }).parse(JSON.parse(text))
-      throw new InputError('operate_failed', `the operate function failed (${errorMessage}): see its log`)
-    }
-    return statusSchema.parse(JSON.parse(text)) as unknown as VaultStatus
-  } finally {
-    lambda.destroy()
-  }
 }
 
 function describeStatus(status: VaultStatus): string {

@@ -54,6 +54,29 @@ export class EventStream extends Construct {
     }
   }
 
+  /**
+   * Lets a function read the topic of dead letters, from any offset, and publish to `user.verified` what it finds there. The
+   * groups that it reads in have names of their own, so that it takes nothing from whoever consumes.
+   */
+  grantRedrive(
+    identity: FunctionIdentity,
+  ): KafkaEnvironment & { USER_VERIFIED_TOPIC: string; DEAD_LETTER_TOPIC: string } {
+    const { name } = this.stage.topics.userVerifiedDeadLetter
+    const environment = { ...this.grantPublishUserVerified(identity), DEAD_LETTER_TOPIC: name }
+    if (this.cluster === undefined) return environment
+    identity.allow({
+      sid: 'ReadDeadLetters',
+      actions: ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'],
+      resources: [this.arnOf('topic', name)],
+    })
+    identity.allow({
+      sid: 'ReadInOwnGroups',
+      actions: ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'],
+      resources: [this.arnOf('group', 'operate-*')],
+    })
+    return environment
+  }
+
   private grantPublish(identity: FunctionIdentity, topic: keyof Stage['topics']): KafkaEnvironment {
     if (this.cluster === undefined) return this.environment
     if (!identity.reaches('Kafka')) {

@@ -18,13 +18,16 @@ export function addOperate(scope: Stack, around: Surroundings): AnyFunction {
     name: 'operate',
     functionName: toOperateName(around.stage),
     identity,
-    description: 'Tells operators how the stage is, from inside its network',
+    description: 'Tells operators how the stage is, and handles dead letters, from inside its network',
     environment: {
       ...database.grantConnect(identity, 'operate'),
       ...vault.grantInspect(identity),
+      ...around.events.grantRedrive(identity),
       ROOT_COMMITMENT: around.stage.rootCommitment ?? 'none',
     },
-    memorySize: 256,
-    timeout: Duration.seconds(30),
+    // Up to 50 records of up to 1 MiB are held, some of them twice.
+    memorySize: 512,
+    // Longer than Kafka is read at most, and what was read is published.
+    timeout: Duration.seconds(60),
   })
 }

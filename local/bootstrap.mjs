@@ -31,6 +31,7 @@ const targets = {
   smoke: command('smoke'),
   vault: command('vault'),
   chaos: { program: [...nodeFlags, join(root, 'test', 'chaos', 'main.ts')], folder: process.cwd() },
+  dlq: command('dlq'),
 }
 
 await main(process.argv.slice(2))

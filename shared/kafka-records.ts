@@ -25,7 +25,7 @@ const header = z.custom<Header>((value) => {
 }, 'expected names with lists of bytes')
 
 /** The event that Lambda hands over for a batch of Kafka records. `records` is keyed by `topic-partition`. */
-export const mskEventSchema = z.object({
+const mskEventSchema = z.object({
   records: z.record(
     z.string(),
     z.array(

@@ -82,7 +82,7 @@ export type KafkaLogin = {
 }
 
 /** A client, which opens nothing by itself. */
-function createKafka(options: {
+export function createKafka(options: {
   readonly brokers: readonly string[]
   readonly clientId: string
   /** Undefined: no sign-in and no TLS, for brokers on this machine. */

@@ -31,6 +31,8 @@ export type LogFields = {
   readonly keyring_id?: number
   readonly part?: string
   readonly reason?: string
+  /** Of dead letters. */
+  readonly source?: string
   readonly version?: number
   /** What an operator asked for, and who that is by their own word. */
   readonly command?: string

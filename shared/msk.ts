@@ -33,7 +33,7 @@ type KafkaEnvironment = {
 }
 
 /** The brokers of a function and how it signs in there, as its environment says. */
-function readKafkaAccess(environment: KafkaEnvironment) {
+export function readKafkaAccess(environment: KafkaEnvironment) {
   const brokers = environment.KAFKA_BOOTSTRAP_SERVERS.split(',')
   return { brokers, login: environment.KAFKA_AUTHENTICATION === 'iam' ? createMskLogin(brokers) : undefined }
 }

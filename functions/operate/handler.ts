@@ -3,28 +3,63 @@
 import type { Context } from 'aws-lambda'
 import * as z from 'zod'
 import { RequestError } from '../../shared/errors.ts'
-import type { Log } from '../../shared/log.ts'
-import { readVaultStatus, type VaultStatus, type VaultStatusPorts } from './vault-status.ts'
+import type { Log, LogFields } from '../../shared/log.ts'
+import { callerSchema, deadLetterRequests } from './dead-letter-requests.ts'
+import {
+  type DeadLetterPorts,
+  discardDeadLetters,
+  findDeadLetters,
+  noteQueueLetters,
+  redriveDeadLetters,
+} from './dead-letters.ts'
+import { readVaultStatus, type VaultStatusPorts } from './vault-status.ts'
 
-/**
- * `caller`: the ARN that the command learnt from STS, as it says. Lambda tells a function nothing of who invoked it, so
- * this is a claim. CloudTrail has the proof: its event of the invocation has the same request id as the line below.
- */
-const requestSchema = z.strictObject({
-  command: z.enum(['vault-status']),
-  caller: z.string().regex(/^arn:[\w-]+:(sts|iam)::\d{12}:[\w+=,.@/-]{1,512}$/),
-})
+const requestSchema = z.discriminatedUnion('command', [
+  z.strictObject({ command: z.literal('vault-status'), caller: callerSchema }),
+  ...deadLetterRequests,
+])
+type Request = z.output<typeof requestSchema>
 
-export function createHandler(dependencies: VaultStatusPorts & { readonly log: Log }) {
-  const { log } = dependencies
+/** What goes back, and what the line says of it. No user, no bytes, and no words of the caller. */
+type Outcome = { readonly answer: object; readonly told: LogFields }
 
-  function runCommand(command: z.output<typeof requestSchema>['command']): Promise<VaultStatus> {
-    switch (command) {
-      case 'vault-status':
-        return readVaultStatus(dependencies)
+export type OperateDependencies = VaultStatusPorts & {
+  readonly log: Log
+  /** The ports of dead letters, for one call. */
+  readonly deadLetters: (requestId: string) => DeadLetterPorts
+}
+
+async function runCommand(dependencies: OperateDependencies, request: Request, requestId: string): Promise<Outcome> {
+  if (request.command === 'vault-status') {
+    const answer = await readVaultStatus(dependencies)
+    return { answer, told: { reason: answer.verdict } }
+  }
+  const ports = dependencies.deadLetters(requestId)
+  const asked = { by: request.caller, requestId }
+  switch (request.command) {
+    case 'find-dead-letters': {
+      const answer = await findDeadLetters(ports, request)
+      const { source, detail } = request
+      return { answer, told: { source, reason: detail, count: answer.letters.length } }
+    }
+    case 'redrive-dead-letters': {
+      const answer = await redriveDeadLetters(ports, { ...request, ...asked })
+      return { answer, told: { source: request.source, count: answer.done } }
+    }
+    case 'discard-dead-letters': {
+      const answer = await discardDeadLetters(ports, { ...request, ...asked })
+      return { answer, told: { source: request.source, count: answer.done } }
+    }
+    case 'note-queue-letters': {
+      const { how, because = null, message_ids: messageIds } = request
+      const answer = await noteQueueLetters(ports, { ...asked, how, because, messageIds })
+      return { answer, told: { source: 'queue', reason: how, count: answer.noted } }
     }
   }
+}
 
+export function createHandler(dependencies: OperateDependencies) {
+  const { log } = dependencies
   return async (event: unknown, context: Pick<Context, 'awsRequestId'>) => {
     const parsed = requestSchema.safeParse(event)
     if (!parsed.success) {
@@ -35,8 +70,8 @@ export function createHandler(dependencies: VaultStatusPorts & { readonly log: L
     const { command, caller } = parsed.data
     const fields = { request_id: context.awsRequestId, command, claimed_caller: caller }
     try {
-      const answer = await runCommand(command)
-      log.info('operation', { ...fields, status: 'answered', reason: answer.verdict })
+      const { answer, told } = await runCommand(dependencies, parsed.data, context.awsRequestId)
+      log.info('operation', { ...fields, status: 'answered', ...told })
       return answer
     } catch (error) {
       log.error('operation', { ...fields, status: 'failed', error })

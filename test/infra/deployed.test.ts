@@ -10,6 +10,7 @@ import {
   Runtime,
 } from 'aws-cdk-lib/aws-lambda'
 import { describe, expect, test } from 'vitest'
+import { groupPrefix } from '../../functions/operate/read-topic.ts'
 import { requirePartialResponses } from '../../lib/partial-responses.ts'
 import { deployedStage, type Resource, resourcesOf, statements, synthesise, type Template, write } from './templates.ts'
 
@@ -151,6 +152,10 @@ describe.each(names)('the network of %s', (name) => {
       ['443 secretsmanager', '443 sqs', '5432 <DatabaseSecurityGroup.GroupId>', '9098 <KafkaSecurityGroup.GroupId>'],
     ],
     ['Wallet', ['443 kms', '443 lambda', '443 secretsmanager', '5432 <DatabaseSecurityGroup.GroupId>']],
+    [
+      'Operate',
+      ['443 kms', '443 secretsmanager', '5432 <DatabaseSecurityGroup.GroupId>', '9098 <KafkaSecurityGroup.GroupId>'],
+    ],
   ])('lets %s call %j, and answers it there before it first runs', (functionName, ways) => {
     expect(waysOf(name, functionName)).toEqual(ways)
     const { SecurityGroupIds } = functionOf(service, functionName).Properties.VpcConfig as {
@@ -277,7 +282,7 @@ describe.each(names)('Kafka of %s', (name) => {
   })
 
   test('is told to whom publishes, with how to sign in', () => {
-    for (const each of ['Verification', 'Announce']) {
+    for (const each of ['Verification', 'Announce', 'Operate']) {
       const { Variables } = functionOf(service, each).Properties.Environment as { Variables: Record<string, unknown> }
       expect(Variables.KAFKA_AUTHENTICATION, each).toBe('iam')
       expect(write(Variables.KAFKA_BOOTSTRAP_SERVERS), each).toMatch(
@@ -339,9 +344,33 @@ describe.each(names)('Kafka of %s', (name) => {
     })
   })
 
+  test('lets Operate read dead letters in groups of its own, and publish them where they came from', () => {
+    const permissions = Object.entries(permissionsOf(name, 'Operate')).filter(([, { actions }]) =>
+      actions.some((action) => action.startsWith('kafka')),
+    )
+    expect(Object.fromEntries(permissions)).toEqual({
+      ConnectToKafka: {
+        actions: ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'],
+        resources: ['<KafkaCluster.Arn>'],
+      },
+      PublishUserVerified: {
+        actions: ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'],
+        resources: [arn('topic', 'user.verified')],
+      },
+      ReadDeadLetters: {
+        actions: ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'],
+        resources: [arn('topic', 'user.verified.dead-letter')],
+      },
+      ReadInOwnGroups: {
+        actions: ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'],
+        resources: [arn('group', `${groupPrefix}*`)],
+      },
+    })
+  })
+
   test('lets no other function near', () => {
     for (const each of functionNames(service)) {
-      if (['Verification', 'Announce', 'Wallet'].includes(each)) continue
+      if (['Verification', 'Announce', 'Operate', 'Wallet'].includes(each)) continue
       const actions = Object.values(permissionsOf(name, each)).flatMap((permission) => permission.actions)
       expect(
         actions.filter((action) => action.startsWith('kafka')),

@@ -101,7 +101,9 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
     'operations.heartbeats': { select: true },
   },
   app_operate: {
-    // No user, no address, no record.
+    // No wallet, and of what waits no record. Records that were set aside are what operators work on; it changes none.
+    'wallet.quarantine': { select: true },
+    'operations.handled_dead_letters': { select: true, insert: '*' },
     'wallet.accounts': { select: 'account_index keyring_id' },
     'wallet.waiting': { select: 'cause released_at' },
     'operations.heartbeats': { select: true },

@@ -6,6 +6,12 @@ import { readBacklog } from '../../functions/announce/backlog.ts'
 import { forgetExpired } from '../../functions/announce/forget.ts'
 import { lockWaiting, markReleased } from '../../functions/announce/waiting.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from '../../functions/intake/limit-tables.ts'
+import {
+  findHandled,
+  findQuarantined,
+  loadQuarantined,
+  noteHandled,
+} from '../../functions/operate/dead-letter-tables.ts'
 import { findVaultUse } from '../../functions/operate/vault-use.ts'
 import { classifyRecord } from '../../functions/wallet/records.ts'
 import { type IssuedWallet, reserveAccounts, runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
@@ -44,6 +50,7 @@ export type RepositoryCall = {
 
 const record = makeVerifiedRecord('user-2', 'tron')
 const keyed = { id: Buffer.alloc(32, 1), fingerprint: Buffer.alloc(32, 2), holder: randomUUID() }
+const place = { topic: 't', partition: 0, offset: 0, recorded_at: noon.toISOString() }
 const upload: Omit<Upload, 'id'> = {
   ...{ userId: 'user-1', network: 'tron', addressType: 'base58check', requestId: 'request-1', now: noon },
   documentSha256: Buffer.alloc(32),
@@ -125,6 +132,26 @@ export const repository: readonly RepositoryCall[] = [
     runBy: ['app_announce'],
   },
   { name: 'findVaultUse', work: (sql) => findVaultUse(sql, 1), runBy: ['app_operate'] },
+  {
+    name: 'findQuarantined',
+    work: async (sql) => {
+      const page = { after: undefined, limit: 1, withBytes: true }
+      await findQuarantined(sql, {}, page)
+      await findQuarantined(sql, { user_id: 'user-1', offset: 0 }, { ...page, after: place, withBytes: false })
+    },
+    runBy: ['app_operate'],
+  },
+  { name: 'loadQuarantined', work: (sql) => loadQuarantined(sql, [place]), runBy: ['app_operate'] },
+  { name: 'findHandled', work: (sql) => findHandled(sql, 'topic', [place]), runBy: ['app_operate'] },
+  {
+    name: 'noteHandled',
+    work: async (sql) => {
+      const note = { how: 'discarded', because: 'test', by: 'arn', at: noon, requestId: 'request-1' } as const
+      await noteHandled(sql, { ...note, source: 'quarantine', places: [place] })
+      await noteHandled(sql, { ...note, source: 'queue', messageIds: ['m'] })
+    },
+    runBy: ['app_operate'],
+  },
   { name: 'forgetExpired', work: (sql) => forgetExpired(sql, 1), runBy: ['app_announce'] },
   {
     name: 'findVerification',

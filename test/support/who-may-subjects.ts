@@ -1,4 +1,5 @@
 // What is worth taking in both templates: every key, secret, bucket, queue, topic, function, role and database user.
+import { groupPrefix } from '../../functions/operate/read-topic.ts'
 import type { Stage } from '../../lib/stage.ts'
 import { toEncryptionContext } from '../../shared/vault.ts'
 import { type Resource, resourcesOf, type Template, write } from '../infra/templates.ts'
@@ -123,7 +124,9 @@ function toSubjects(
       return [
         itself,
         toKafka('topic', 'x', topicActions),
-        ...[stage.walletTrigger.consumerGroupId, 'x'].map((group) => toKafka('group', group, groupActions)),
+        ...[stage.walletTrigger.consumerGroupId, `${groupPrefix}x`, 'x'].map((group) =>
+          toKafka('group', group, groupActions),
+        ),
       ]
     case 'AWS::RDS::DBCluster': {
       const prefix = `arn:aws:rds-db:${stage.region}:${stage.account}:dbuser:cluster-${id}/`

@@ -117,9 +117,9 @@ const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
     'rds-db:connect': { deployed: 'Operate' },
   },
   KafkaCluster: {
-    'kafka-cluster:Connect': { deployed: 'Announce, Verification, Wallet' },
+    'kafka-cluster:Connect': { deployed: 'Announce, Operate, Verification, Wallet' },
     'kafka-cluster:DescribeClusterDynamicConfiguration': { deployed: 'Wallet' },
-    'kafka-cluster:WriteDataIdempotently': { deployed: 'Announce, Verification' },
+    'kafka-cluster:WriteDataIdempotently': { deployed: 'Announce, Operate, Verification' },
     'kafka:DescribeClusterV2': { deployed: 'Wallet' },
     'kafka:GetBootstrapBrokers': { deployed: 'DeployCallsIdentityRole, Wallet' },
   },
@@ -127,13 +127,19 @@ const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
     'kafka-cluster:AlterGroup': { deployed: 'Wallet' },
     'kafka-cluster:DescribeGroup': { deployed: 'Wallet' },
   },
+  // Of its own: names begin so, and it commits no offset.
+  'group operate-x': {
+    'kafka-cluster:AlterGroup': { deployed: 'Operate' },
+    'kafka-cluster:DescribeGroup': { deployed: 'Operate' },
+  },
   'topic user.verified': {
-    'kafka-cluster:DescribeTopic': { deployed: 'Announce, Verification, Wallet' },
+    'kafka-cluster:DescribeTopic': { deployed: 'Announce, Operate, Verification, Wallet' },
     'kafka-cluster:ReadData': { deployed: 'Wallet' },
-    'kafka-cluster:WriteData': { deployed: 'Announce, Verification' },
+    'kafka-cluster:WriteData': { deployed: 'Announce, Operate, Verification' },
   },
   'topic user.verified.dead-letter': {
-    'kafka-cluster:DescribeTopic': { deployed: 'Wallet' },
+    'kafka-cluster:DescribeTopic': { deployed: 'Operate, Wallet' },
+    'kafka-cluster:ReadData': { deployed: 'Operate' },
     'kafka-cluster:WriteData': { deployed: 'Wallet' },
   },
   'topic wallet.created': {

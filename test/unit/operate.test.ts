@@ -1,9 +1,11 @@
 // The operate function: what it tells of the vault, what it never tells, and the line that each call leaves.
 import { describe, expect, it } from 'vitest'
+import type { DeadLetterPorts, HandlingNote } from '../../functions/operate/dead-letters.ts'
 import { createHandler } from '../../functions/operate/handler.ts'
 import { readVaultStatus, type VaultStatusPorts, type VaultVerdict } from '../../functions/operate/vault-status.ts'
 import { RequestError, UnavailableError } from '../../shared/errors.ts'
 import { catchError, createMemoryLog, makeAwsError, noon } from '../support/fakes.ts'
+import { makeKafkaRecord } from '../support/wallet-records.ts'
 
 const commitment = 'ab'.repeat(32)
 const record = {
@@ -88,7 +90,19 @@ describe('a call', () => {
   const caller = 'arn:aws:sts::111122223333:assumed-role/Admin/eve@example.com'
   const setUp = (overrides: Partial<VaultStatusPorts> = {}) => {
     const log = createMemoryLog()
-    return { log, handler: createHandler({ ...makePorts(overrides), log }) }
+    const notes: HandlingNote[] = []
+    const deadLetters = (requestId: string): DeadLetterPorts => ({
+      ...{ now: () => noon, userVerifiedTopic: requestId },
+      findQuarantined: async () => [
+        { record: makeKafkaRecord({ key: 'eve', value: 'x' }), reason: 'why', setAsideAt: noon },
+      ],
+      loadQuarantined: async () => [],
+      readDeadLetters: async () => undefined,
+      findHandled: async () => [],
+      noteHandled: async (note) => notes.push(note),
+      publish: async () => {},
+    })
+    return { log, notes, handler: createHandler({ ...makePorts(overrides), log, deadLetters }) }
   }
 
   it('leaves one line: the invocation, what, who by their own word, and the outcome', async () => {
@@ -100,8 +114,62 @@ describe('a call', () => {
     ])
   })
 
+  const place = { topic: 'user.verified', partition: 0, offset: 1, recorded_at: noon.toISOString() }
+  const chosen = { caller, source: 'quarantine', places: [place] }
+  const find = { command: 'find-dead-letters', caller, source: 'quarantine', filter: { user_id: 'eve' }, limit: 10 }
+  it.each([
+    [
+      { ...find, detail: 'revealed' },
+      { source: 'quarantine', reason: 'revealed', count: 1 },
+    ],
+    [
+      { ...chosen, command: 'redrive-dead-letters' },
+      { source: 'quarantine', count: 0 },
+    ],
+    [
+      { ...chosen, command: 'discard-dead-letters', because: 'a secret of eve' },
+      { source: 'quarantine', count: 0 },
+    ],
+    [
+      { caller, command: 'note-queue-letters', message_ids: ['m'], how: 'discarded', because: 'of eve' },
+      { source: 'queue', reason: 'discarded', count: 1 },
+    ],
+  ])('about dead letters tells how many, of whom and why never: $command', async (event, told) => {
+    const { log, handler } = setUp()
+    await handler(event, context)
+    const fields = {
+      request_id: 'request-7',
+      command: event.command,
+      claimed_caller: caller,
+      status: 'answered',
+      ...told,
+    }
+    expect(log.lines).toEqual([{ level: 'info', message: 'operation', fields }])
+  })
+
+  it('notes the claimed caller and the invocation with what is done', async () => {
+    const { notes, handler } = setUp()
+    const event = { caller, command: 'note-queue-letters', message_ids: ['m'], how: 'redriven' }
+    await handler(event, context)
+    expect(notes).toEqual([
+      {
+        source: 'queue',
+        messageIds: ['m'],
+        how: 'redriven',
+        because: null,
+        by: caller,
+        at: noon,
+        requestId: 'request-7',
+      },
+    ])
+  })
+
   it.each([
     ['no event', undefined, 'event'],
+    ['bytes of the caller', { ...chosen, command: 'redrive-dead-letters', value: 'x' }, 'event'],
+    ['too many at once', { ...chosen, command: 'redrive-dead-letters', places: Array(51).fill(place) }, 'places'],
+    ['no reason to discard', { ...chosen, command: 'discard-dead-letters' }, 'because'],
+    ['a source of its own', { ...find, source: 'queue', detail: 'places' }, 'source'],
     ['no caller', { command: 'vault-status' }, 'caller'],
     ['a caller that is no ARN', { command: 'vault-status', caller: 'eve\nroot' }, 'caller'],
     ['an unknown command', { command: 'open-vault', caller }, 'command'],
