@@ -5,7 +5,7 @@ import type { QueueLetter } from './dead-letter-queue.ts'
 import type { AnyLetter, LetterGroup } from './dead-letters.ts'
 
 /** Columns as wide as their widest cell; the last one as long as it is. */
-export function drawTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+function drawTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)))
   const draw = (row: readonly string[]) =>
     row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  ')

@@ -97,12 +97,6 @@ export type Order =
   | { readonly how: 'redriven'; readonly because?: never }
   | { readonly how: 'discarded'; readonly because: string }
 
-/** Where a letter is, on one line. */
-export const nameLetter = (letter: AnyLetter) =>
-  letter.source === 'queue'
-    ? `queue ${letter.message_id}`
-    : `${letter.source} ${letter.place.topic}/${letter.place.partition}/${letter.place.offset}`
-
 /**
  * Redrives or discards these letters, in small steps: whatever ends it in between, the rest is there still, and the same
  * command goes on with it.

@@ -66,8 +66,6 @@ export async function readTopic(
       groupId: `${groupPrefix}${options.id}`,
       maxWaitTimeInMs: 100,
       allowAutoTopicCreation: false,
-      // A broker may have to load what it knows of groups first. How long all of it takes, the deadline says.
-      retry: { retries: 30 },
     })
     close.push(() => consumer.disconnect())
     const done = Promise.withResolvers<'done'>()
@@ -76,7 +74,15 @@ export async function readTopic(
       isOpen = false
       done.resolve('done')
     }
-    consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error))
+    // What may pass, such as a broker that still loads what it knows of groups, kafkajs begins anew with; for how long is the
+    // deadline's to say.
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart) done.reject(payload.error)
+    })
+    // Each time, before anything is fetched.
+    consumer.on(consumer.events.GROUP_JOIN, () => {
+      for (const [partition, offset] of next) consumer.seek({ topic, partition, offset: String(offset) })
+    })
     const start = async () => {
       await consumer.connect()
       await consumer.subscribe({ topics: [topic], fromBeginning: true })
@@ -86,21 +92,17 @@ export async function readTopic(
           const range = ranges.get(batch.partition)
           for (const message of batch.messages) {
             const offset = Number(message.offset)
-            // What was fetched before the consumer went to its place is passed over.
             if (!isOpen || range === undefined || offset < (next.get(batch.partition) ?? 0) || offset >= range.to)
               continue
             next.set(batch.partition, offset + 1)
             if (!reading.take(toRecord(topic, batch.partition, message))) return end()
           }
           // Offsets without a record, as a topic that is compacted has, are read as well.
-          const behind = Number(batch.lastOffset()) + 1
-          if (range !== undefined && Number(batch.firstOffset() ?? behind) <= (next.get(batch.partition) ?? 0)) {
-            next.set(batch.partition, Math.max(next.get(batch.partition) ?? 0, Math.min(behind, range.to)))
-          }
+          const behind = Math.min(Number(batch.lastOffset()) + 1, range?.to ?? 0)
+          if (range !== undefined) next.set(batch.partition, Math.max(next.get(batch.partition) ?? 0, behind))
           if (findLeft().length === 0) end()
         },
       })
-      for (const [partition, { from }] of ranges) consumer.seek({ topic, partition, offset: String(from) })
     }
     // A consumer that cannot begin is an error; one that is stopped while it begins is not.
     start().catch((error: unknown) => done.reject(error))

@@ -1,6 +1,7 @@
 // What operators do with a deployed stage, by their commands, on the running local stack: the smoke test, the vault, the
 // checks before a deploy.
 
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -9,11 +10,14 @@ import {
   DeleteStackCommand,
   DescribeStacksCommand,
 } from '@aws-sdk/client-cloudformation'
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { Kafka, logLevel } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import { issueToken } from '../../local/issuer.ts'
 import { commitMnemonic, encodeMnemonic } from '../../shared/mnemonic.ts'
 import { type CommandName, parseLines, runCommand } from '../support/commands.ts'
 import { call, openApi, type StackDescription } from '../support/local-stack.ts'
+import { makeUserVerified } from '../support/wallet-records.ts'
 
 type Context = {
   readonly stack: () => StackDescription
@@ -115,6 +119,87 @@ export function describeOperators(context: Context): void {
         await cloudFormation.send(new DeleteStackCommand({ StackName }))
       }
     }
+
+    it('dlq: a poison record is found by its coordinates and given up; a dead letter is redriven and makes its wallet', async () => {
+      const kafka = new Kafka({ brokers: context.stack().kafka_brokers.split(','), logLevel: logLevel.NOTHING })
+      const producer = kafka.producer()
+      await producer.connect()
+      const user = randomUUID()
+      const { key, value, headers } = makeUserVerified(user, 'tron')
+      const at = { failure_topic: 'user.verified', failure_partition: '3', failure_offset: '1234567' }
+      const why = { failure_condition: 'RetryAttemptsExhausted', failure_timestamp: new Date().toISOString() }
+      await producer.send({
+        topic: 'user.verified.dead-letter',
+        messages: [{ key, value, headers: { ...headers, ...at, ...why } }],
+      })
+      const [sent] = await producer.send({
+        topic: 'user.verified',
+        messages: [{ key: user, value: '\u001b[31mpoison' }],
+      })
+      await producer.disconnect()
+      const poison = [
+        '--topic',
+        'user.verified',
+        '--partition',
+        String(sent?.partition),
+        '--offset',
+        String(sent?.baseOffset),
+      ]
+
+      await expect
+        .poll(() => run('dlq', ['show', ...ofStack(), ...poison]), { timeout: 120_000, interval: 1000 })
+        .toMatchObject({
+          status: 0,
+          answer: { source: 'quarantine', reason: 'value is not JSON in UTF-8', handled: [] },
+        })
+      const shown = await run('dlq', ['show', ...ofStack(), '--partition', '3', '--offset', '1234567'])
+      expect(shown).toMatchObject({ status: 0, answer: { source: 'topic', reason: 'RetryAttemptsExhausted' } })
+      // Whose it is only when that is asked for.
+      expect(JSON.stringify(shown.answer)).not.toContain(user)
+
+      const discard = ['discard', ...ofStack(), ...poison, '--because', 'a test record']
+      expect(await run('dlq', discard)).toMatchObject({ status: 2, error: { code: 'not_confirmed' } })
+      expect(await run('dlq', [...discard, '--confirm', '1'])).toMatchObject({ status: 0, answer: { discarded: 1 } })
+      const ofUser = [...ofStack(), '--user', user]
+      const redrive = ['redrive', ...ofUser, '--confirm', '1']
+      expect(await run('dlq', ['redrive', ...ofUser, '--dry-run'])).toMatchObject({ answer: { redriven: 0, found: 1 } })
+      expect(await run('dlq', redrive)).toMatchObject({
+        status: 0,
+        answer: { redriven: 1, handled_before: 0, skipped: 0 },
+      })
+      expect(await run('dlq', ['list', ...ofUser])).toMatchObject({ status: 0, answer: undefined })
+      const api = await openApi(context.stack(), context.state)
+      await expect
+        .poll(() => call(api, `/wallet/${user}?network=tron`), { timeout: 120_000, interval: 500 })
+        .toMatchObject({ status: 200, body: { wallet_address: expect.stringMatching(/^T/) } })
+      await expect
+        .poll(() => readFileSync(join(context.stack().log_dir, 'functions.log'), 'utf8'), { timeout: 30_000 })
+        .toMatch(
+          /"command":"redrive-dead-letters","claimed_caller":"arn:[^"]+","status":"answered","source":"topic","count":1/,
+        )
+    })
+
+    it('dlq: a message of the dead-letter queue is shown, sent round again, and gone', async () => {
+      const client = {
+        ...{ endpoint: context.stack().emulator_url, region: 'us-east-1' },
+        credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+      }
+      const cloudFormation = new CloudFormationClient(client)
+      const { Stacks } = await cloudFormation.send(
+        new DescribeStacksCommand({ StackName: 'verified-wallets-local-data' }),
+      )
+      const url = Stacks?.[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'VerificationDeadLetterQueueUrl')
+      const MessageBody = JSON.stringify({ Records: [{ s3: { object: { key: `incoming/${randomUUID()}/1` } } }] })
+      const queues = new SQSClient({ ...client, useQueueUrlAsEndpoint: false })
+      const { MessageId = '' } = await queues.send(
+        new SendMessageCommand({ QueueUrl: url?.OutputValue ?? '', MessageBody }),
+      )
+      const ofMessage = [...ofStack(), '--message', MessageId]
+      expect(await run('dlq', ['show', ...ofMessage])).toMatchObject({ status: 0, answer: { message_id: MessageId } })
+      const redriven = await run('dlq', ['redrive', ...ofMessage, '--confirm', '1'])
+      expect(redriven).toMatchObject({ status: 0, answer: { redriven: 1, skipped: 0 } })
+      expect(await run('dlq', ['show', ...ofMessage])).toMatchObject({ status: 1, error: { code: 'not_found' } })
+    })
 
     it('deploy: looks at the account, synthesises, and deploys nothing when only asked to check', async () => {
       const { status, stderr } = await run('deploy', ['--stage', 'dev', '--check'], '', signedIn())

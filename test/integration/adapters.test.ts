@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { CreateKeyCommand } from '@aws-sdk/client-kms'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { CreateSecretCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager'
-import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { App } from 'aws-cdk-lib'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { type HeldMessage, withDeadLetterQueue } from '../../bin/dead-letter-queue.ts'
 import { createRootExists } from '../../functions/announce/root-exists.ts'
 import { createReadDocument } from '../../functions/inspect/read-document.ts'
 import { createPutDocument } from '../../functions/intake/put-document.ts'
@@ -210,6 +211,42 @@ describe.each(emulators)('$name', (emulator) => {
       expect(handedBack).toBe(24)
       const message = await receive(output('VerificationDeadLetterQueueUrl'), 30)
       expect(message?.Body).toContain('incoming/never')
+    })
+
+    test('lends its dead letters to the command, takes them back, and is rid of what is sent round again', async () => {
+      const { url: endpoint } = running as Running
+      const urls = {
+        deadLetters: output('VerificationDeadLetterQueueUrl'),
+        verification: output('VerificationQueueUrl'),
+      }
+      const ids: readonly string[] = [randomUUID(), randomUUID()]
+      for (const id of ids) {
+        const MessageBody = JSON.stringify({ Records: [{ s3: { object: { key: `incoming/${id}/3` } } }] })
+        await queues.send(new SendMessageCommand({ QueueUrl: urls.deadLetters, MessageBody }))
+      }
+      await withDeadLetterQueue({ region, endpoint, credentials }, urls, async (queue) => {
+        const receiveOurs = async () => {
+          const held: HeldMessage[] = []
+          for (let some = await queue.receive(); some.length > 0; some = await queue.receive()) held.push(...some)
+          return held.filter(({ letter }) => ids.includes(letter.verification_id ?? ''))
+        }
+        const held = await receiveOurs()
+        expect(held.map(({ letter }) => [letter.reason, letter.attempt])).toEqual([
+          ['document without a verdict', 3],
+          ['document without a verdict', 3],
+        ])
+        expect(Math.abs(Date.parse(held[0]?.letter.set_aside_at ?? '') - Date.now())).toBeLessThan(3_600_000)
+        expect(await receiveOurs()).toEqual([])
+        expect(await queue.count()).toBeGreaterThanOrEqual(2)
+        await queue.giveBack(held)
+        const [first, second] = await receiveOurs()
+        if (!first || !second) return expect.unreachable()
+        await queue.send([first])
+        await queue.remove([first])
+        await queue.giveBack([second])
+        expect((await receiveOurs()).map(({ letter }) => letter.message_id)).toEqual([second.letter.message_id])
+        expect(await take((text) => text.includes(first.letter.verification_id ?? 'none'))).toBe(first.body)
+      })
     })
   })
 
