@@ -6,6 +6,7 @@ const benchmarks = {
   'cold-start': () => import('./cold-start.ts'),
   flood: () => import('./flood.ts'),
   read: () => import('./read.ts'),
+  nudge: () => import('./nudge.ts'),
 }
 
 const [name = ''] = process.argv.splice(2, 1)

@@ -65,15 +65,12 @@ function measureWallets({ count, measure }: AnnouncePorts, wallets: readonly Una
   }
 }
 
-/**
- * Announces everything. Publish first, note after: a crash in between publishes the same bytes once more.
- *
- * @throws {UnavailableError} when Kafka, Postgres or the queue is away; what was not noted stays for the next sweep
- */
-export async function announce(ports: AnnouncePorts): Promise<AnnounceResult> {
-  const wallets = await drain(async () => {
+/** Issued wallets, oldest first. */
+const announceWallets = (ports: AnnouncePorts) =>
+  drain(async () => {
     const announced = await ports.transaction(async (tables) => {
       const rows = await tables.lockWallets(pageSize)
+      if (rows.length === 0) return rows
       await ports.publish(rows.map((row) => toPublication(ports.walletCreatedTopic, toWalletCreated(row))))
       if (rows.length > 0) crashPoint('announce-after-publish')
       await tables.markWallets(rows, ports.now())
@@ -82,9 +79,13 @@ export async function announce(ports: AnnouncePorts): Promise<AnnounceResult> {
     measureWallets(ports, announced)
     return announced.length
   })
-  const verifications = await drain(() =>
+
+/** Verdicts whose own function did not get to it, and verifications that no verdict announces. */
+const announceVerifications = (ports: AnnouncePorts) =>
+  drain(() =>
     ports.transaction(async (tables) => {
       const rows = await tables.lockVerifications(new Date(ports.now().getTime() - grace), pageSize)
+      if (rows.length === 0) return 0
       await ports.publish(rows.map((row) => toPublication(ports.userVerifiedTopic, toUserVerified(row))))
       await tables.markVerifications(
         rows.map((row) => row.id),
@@ -93,17 +94,43 @@ export async function announce(ports: AnnouncePorts): Promise<AnnounceResult> {
       return rows.length
     }),
   )
+
+/** Records that waited for something which is there by now. */
+async function release(ports: AnnouncePorts): Promise<number> {
   const rootExists = await ports.rootExists()
-  const released = await drain(() =>
+  return await drain(() =>
     ports.transaction(async (tables) => {
       const records = await tables.lockWaiting({ rootExists, now: ports.now(), limit: pageSize })
+      if (records.length === 0) return 0
       await ports.publish(records.map(({ topic, key, value, headers }) => ({ topic, key, value, headers })))
       await tables.markReleased(records, ports.now())
       return records.length
     }),
   )
+}
+
+/**
+ * Announces what was just committed, which is all that a nudge is about. Publish first, note after: a crash in between
+ * publishes the same bytes once more.
+ *
+ * @throws {UnavailableError} when Kafka or Postgres is away; what was not noted stays for the next sweep
+ */
+export async function announceNew(ports: AnnouncePorts): Promise<AnnounceResult> {
+  const wallets = await announceWallets(ports)
+  const verifications = await announceVerifications(ports)
+  return { verifications, wallets, released: 0, republished: 0, requeued: 0 }
+}
+
+/**
+ * The whole sweep: announces, releases what waited, and sets going again what led to nothing.
+ *
+ * @throws {UnavailableError} when Kafka, Postgres or the queue is away; what was not noted stays for the next sweep
+ */
+export async function announce(ports: AnnouncePorts): Promise<AnnounceResult> {
+  const announced = await announceNew(ports)
+  const released = await release(ports)
   // Last: what was only just announced is not missing yet.
   const republished = await mendMissing(ports, 'wallet')
   const requeued = await mendMissing(ports, 'verdict')
-  return { verifications, wallets, released, republished, requeued }
+  return { ...announced, released, republished, requeued }
 }

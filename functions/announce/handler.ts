@@ -1,8 +1,9 @@
-// The announce function: by its schedule, and nudged by the wallet function. What it is called with says nothing.
+// The announce function: by its schedule, which is the whole sweep, and nudged by who has something to announce.
 import { UnavailableError } from '../../shared/errors.ts'
 import type { Heartbeat } from '../../shared/heartbeats.ts'
 import type { Log } from '../../shared/log.ts'
-import { type AnnouncePorts, type AnnounceResult, announce } from './announce.ts'
+import { isNudge } from '../../shared/nudge.ts'
+import { type AnnouncePorts, type AnnounceResult, announce, announceNew } from './announce.ts'
 import type { Backlog } from './backlog.ts'
 import type { Forgotten } from './forget.ts'
 
@@ -52,27 +53,34 @@ export function createHandler(dependencies: AnnounceDependencies) {
     }
   }
 
-  return async (): Promise<AnnounceResult> => {
+  function tell(result: AnnounceResult): void {
+    count('verifications_announced', result.verifications)
+    count('wallets_announced', result.wallets)
+    count('records_released', result.released)
+    count('verifications_republished', result.republished)
+    count('documents_requeued', result.requeued)
+    const { verifications, wallets, released, republished, requeued } = result
+    if (verifications + wallets + released > 0) log.info('announced', { verifications, wallets, released })
+    if (republished + requeued > 0) log.warn('set going again what is overdue', { republished, requeued })
+  }
+
+  return async (event?: unknown): Promise<AnnounceResult> => {
+    const isWhole = !isNudge(event)
     try {
-      await pingKafka()
-      const result = await announce(dependencies)
-      await beat('ok')
-      count('verifications_announced', result.verifications)
-      count('wallets_announced', result.wallets)
-      count('records_released', result.released)
-      count('verifications_republished', result.republished)
-      count('documents_requeued', result.requeued)
-      const { verifications, wallets, released, republished, requeued } = result
-      if (verifications + wallets + released > 0) log.info('announced', { verifications, wallets, released })
-      if (republished + requeued > 0) log.warn('set going again what is overdue', { republished, requeued })
+      if (isWhole) await pingKafka()
+      const result = isWhole ? await announce(dependencies) : await announceNew(dependencies)
+      if (isWhole) await beat('ok')
+      tell(result)
       return result
     } catch (error) {
       log.error('not announced: the next sweep tries again', { error })
       if (error instanceof UnavailableError && error.part === 'kafka') await beat('failing')
       throw error
     } finally {
-      await measureState()
-      await forget()
+      if (isWhole) {
+        await measureState()
+        await forget()
+      }
     }
   }
 }

@@ -1,6 +1,6 @@
 // Wires the intake function: environment, Postgres, S3, the announce function.
 import { randomUUID } from 'node:crypto'
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import { LambdaClient } from '@aws-sdk/client-lambda'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { boundCalls, quickCalls } from '../../shared/aws-clients.ts'
@@ -8,6 +8,7 @@ import { parseEnvironment } from '../../shared/environment.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
 import { countAnswers, createMetrics } from '../../shared/metrics.ts'
+import { createNudge } from '../../shared/nudge.ts'
 import { openDatabase } from '../../shared/rds.ts'
 import { extendVerified, registerUpload } from '../../shared/verifications.ts'
 import { intakeEnvironment } from './environment.ts'
@@ -47,10 +48,7 @@ const handle = createHandler({
   keepAnswer: (request, given) => database.run((sql) => keepAnswer(sql, request, given)),
   releaseKey: (request) => database.run((sql) => releaseKey(sql, request)),
   extendVerified: (extension) => database.run((sql) => extendVerified(sql, extension)),
-  nudgeAnnounce: async () => {
-    const command = new InvokeCommand({ FunctionName: environment.ANNOUNCE_FUNCTION, InvocationType: 'Event' })
-    await lambda.send(command).catch((error: unknown) => log.warn('announce was not nudged', { error }))
-  },
+  nudgeAnnounce: createNudge(lambda, environment.ANNOUNCE_FUNCTION, log),
   registerUpload: (upload) => database.run((sql) => registerUpload(sql, upload)),
   putDocument: async (verification, document) => {
     try {

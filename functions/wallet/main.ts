@@ -1,12 +1,13 @@
 // Wires the wallet function: environment, Postgres, the vault's secret and key, the announce function.
 import { KMSClient } from '@aws-sdk/client-kms'
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import { LambdaClient } from '@aws-sdk/client-lambda'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createLog } from '../../shared/log.ts'
 import { createMetrics, flushAfter } from '../../shared/metrics.ts'
+import { createNudge } from '../../shared/nudge.ts'
 import { openDatabase } from '../../shared/rds.ts'
 import { walletEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
@@ -46,10 +47,7 @@ const handle = createHandler({
     now,
   }),
   ...createTablePorts(database),
-  nudgeAnnounce: async () => {
-    const command = new InvokeCommand({ FunctionName: environment.ANNOUNCE_FUNCTION, InvocationType: 'Event' })
-    await lambda.send(command).catch((error: unknown) => log.warn('announce was not nudged', { error }))
-  },
+  nudgeAnnounce: createNudge(lambda, environment.ANNOUNCE_FUNCTION, log),
   beat: createBeat('vault', { now, write: (heartbeat) => database.run((sql) => writeHeartbeat(sql, heartbeat)) }),
 })
 

@@ -1,4 +1,5 @@
 // The sweep: publish, then note; page by page; what fails stays for the next one; and what GET /health learns of it.
+import type { InvokeCommand } from '@aws-sdk/client-lambda'
 import { describe, expect, it } from 'vitest'
 import type { AnnouncePorts, AnnounceResult } from '../../functions/announce/announce.ts'
 import { type AnnounceDependencies, createHandler } from '../../functions/announce/handler.ts'
@@ -7,6 +8,7 @@ import type { WaitingRecord } from '../../functions/announce/waiting.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
 import type { Publication } from '../../shared/kafka.ts'
+import { createNudge, isNudge } from '../../shared/nudge.ts'
 import type { UnannouncedVerification } from '../../shared/verifications.ts'
 import type { UnannouncedWallet } from '../../shared/wallets.ts'
 import {
@@ -229,6 +231,61 @@ describe('a sweep', () => {
     const { handle, read } = setUp({ waiting: [makeWaiting('7')], rootExists: false })
     expect(await handle()).toMatchObject({ released: 0 })
     expect(read().waiting).toHaveLength(1)
+  })
+})
+
+describe('a nudge', () => {
+  const nudge = { nudge: true }
+
+  it('announces what is new, and does nothing else of a sweep', async () => {
+    const unexpected = async () => {
+      throw new Error('expected of a sweep alone')
+    }
+    const { handle, steps, read, log } = setUp(
+      { wallets: [makeIssued()], verifications: [makeVerified(1, minutesAgo(2))], waiting: [makeWaiting('7')] },
+      { readState: unexpected, forget: unexpected, pingKafka: unexpected },
+    )
+    expect(await handle(nudge)).toEqual(done({ wallets: 1, verifications: 1 }))
+    expect(steps).toEqual([
+      ...['publish wallet.created 1', 'mark wallets 1', 'publish user.verified 1', 'mark verifications 1'],
+    ])
+    expect(read()).toMatchObject({ wallets: [], verifications: [] })
+    expect(read().waiting).toHaveLength(1)
+    expect(log.lines).toEqual([
+      { level: 'info', message: 'announced', fields: { wallets: 1, verifications: 1, released: 0 } },
+    ])
+  })
+
+  it('that comes late finds nothing', async () => {
+    const { handle, steps, log } = setUp()
+    expect(await handle(nudge)).toEqual(done())
+    expect([...steps, ...log.lines]).toEqual([])
+  })
+
+  it('that fails leaves it to the next sweep, and GET /health learns of it', async () => {
+    const { handle, faults, steps, read } = setUp({ wallets: [makeIssued()] })
+    faults.set('publish wallet.created 1', new UnavailableError('kafka', 'away'))
+    await catchError(() => handle(nudge))
+    expect(steps.at(-1)).toBe('beat failing')
+    expect(read().wallets).toHaveLength(1)
+  })
+
+  it('is what was sent for it, and no event of a schedule', async () => {
+    const sent: unknown[] = []
+    const log = createMemoryLog()
+    const send = async (command: InvokeCommand) => void sent.push(command.input)
+    await createNudge({ send } as never, 'announce', log)()
+    const [input] = sent as InvokeCommand['input'][]
+    expect(input).toMatchObject({ FunctionName: 'announce', InvocationType: 'Event' })
+    expect(isNudge(JSON.parse(Buffer.from(input?.Payload as Uint8Array).toString()))).toBe(true)
+    for (const event of [undefined, null, {}, { source: 'aws.events' }, { nudge: 'true' }]) {
+      expect(isNudge(event)).toBe(false)
+    }
+    const failing = async () => {
+      throw new Error('throttled')
+    }
+    await createNudge({ send: failing } as never, 'announce', log)()
+    expect(log.lines).toMatchObject([{ level: 'warn', message: 'announce was not nudged' }])
   })
 })
 
