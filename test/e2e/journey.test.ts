@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { entropyToMnemonic } from 'bip39'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { toCallerDigest } from '../../functions/intake/rate-limit.ts'
 import { type RunningKafka, startKafka } from '../../local/kafka.ts'
 import { type RunningPostgres, startPostgres } from '../../local/postgres.ts'
 import { makeLetter, samples } from '../support/fixtures.ts'
@@ -317,18 +318,25 @@ describe('bad input over HTTP', () => {
 })
 
 describe('further wallets, keys and limits', () => {
+  const holder = 'further-1'
+
+  beforeAll(async () => {
+    await postDocument(api, { user_id: holder, network: 'ethereum', document: makeLetter(holder) })
+    await waitForWallet(api, holder, 'ethereum')
+  })
+
   it('POST /wallet: who is verified has a wallet of another type, found by its address in any case', async () => {
-    const path = '/wallet/holder-1'
+    const path = `/wallet/${holder}`
     const ask = (body: object) => call(api, path, { method: 'POST', body: JSON.stringify(body) })
     const asked = await ask({ network: 'bitcoin', address_type: 'p2tr' })
     expect(asked).toMatchObject({ status: 202, body: { status: 'verified' } })
     expect(asked.headers.location).toBe(`/verify/${asked.body.verification_id}`)
-    const { body: wallet } = await waitForWallet(api, 'holder-1', 'bitcoin', { addressType: 'p2tr' })
+    const { body: wallet } = await waitForWallet(api, holder, 'bitcoin', { addressType: 'p2tr' })
     expect((await ask({ network: 'bitcoin', address_type: 'p2tr' })).body).toMatchObject({
       ...{ verification_id: asked.body.verification_id, message: 'Already verified' },
     })
     const owner = await call(api, `/addresses/${String(wallet.wallet_address).toUpperCase()}`)
-    expect(owner).toMatchObject({ status: 200, body: { user_id: 'holder-1', address: wallet.wallet_address } })
+    expect(owner).toMatchObject({ status: 200, body: { user_id: holder, address: wallet.wallet_address } })
     const nobody = await call(api, '/wallet/unheard-of', { method: 'POST', body: '{"network":"tron"}' })
     expect(nobody).toMatchObject({ status: 404, body: { code: 'user_not_verified' } })
   })
@@ -351,11 +359,14 @@ describe('further wallets, keys and limits', () => {
 
   it('a caller whose bucket is empty gets 429; another caller does not', async () => {
     const hasty = await openApi(stack, state, { service: 'hasty' })
-    const post = (as: typeof api) => call(as, '/wallet/holder-1', { method: 'POST', body: '{"network":"tron"}' })
-    await sql`delete from operations.rate_limits`
+    const post = (as: typeof api) => call(as, `/wallet/${holder}`, { method: 'POST', body: '{"network":"ethereum"}' })
+    const bucket = toCallerDigest({ subject: 'hasty', clientId: 'hasty', scopes: new Set(), expiresAt: new Date() })
     const first = await post(hasty)
     expect(first).toMatchObject({ status: 202, headers: { ratelimit: '"post";r=4999;t=1' } })
-    await sql`update operations.rate_limits set full_at = now() + interval '1 hour'`
+    // Not by an update: the sweep forgets a bucket as soon as it is full again.
+    await sql`
+      insert into operations.rate_limits (caller, full_at, passed) values (${bucket}, now() + interval '1 hour', true)
+      on conflict (caller) do update set full_at = excluded.full_at`
     const refused = await post(hasty)
     expect(refused).toMatchObject({
       status: 429,

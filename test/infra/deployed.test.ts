@@ -466,7 +466,7 @@ describe('a mapping', () => {
 describe.each(names)('the database of %s', (name) => {
   const { data, service } = templates[name]
   const cluster = data.Resources.DatabaseCluster?.Properties ?? {}
-  const roles = ['Intake', 'Verification', 'Wallet', 'Announce', 'Read']
+  const roles = ['Intake', 'Verification', 'Wallet', 'Announce', 'Read', 'Operate']
 
   test('is Aurora PostgreSQL 17 that scales by itself, private, encrypted, backed up, kept where the stage says so', () => {
     expect(cluster).toMatchObject({
