@@ -4,7 +4,7 @@ import { DomainName, EndpointAccessMode, EndpointType, type RestApi, SecurityPol
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
 import { Asset } from 'aws-cdk-lib/aws-s3-assets'
 import { Construct } from 'constructs'
-import type { DomainSettings } from './stage.ts'
+import type { DomainSettings } from './stage-edge.ts'
 
 const root = join(import.meta.dirname, '..')
 

@@ -16,7 +16,8 @@ import { AccessLog } from './access-log.ts'
 import { CustomDomain } from './custom-domain.ts'
 import { addGatewayResponses } from './gateway-responses.ts'
 import type { ServiceFunction } from './service-function.ts'
-import type { GatewayLimit, Stage } from './stage.ts'
+import type { Stage } from './stage.ts'
+import type { GatewayLimit } from './stage-edge.ts'
 import { WebFirewall } from './web-firewall.ts'
 
 export interface HttpApiProps {

@@ -1,30 +1,10 @@
-// What a deployment may differ in from another, as a type. Its rows are in `stage-table.ts`; constructs read them, and
-// nothing else decides by a stage's name.
+// What a deployment may differ in from another, as a type; what stands before its API is in `stage-edge.ts`. The rows are
+// in `stage-table.ts`; constructs read them, and nothing else decides by a stage's name.
 import type { TokenSettings } from '../functions/authorize/environment.ts'
 import type { PostLimit } from '../functions/intake/rate-limit.ts'
 import type { BitcoinNetwork } from '../shared/model.ts'
 import type { FunctionName } from './bundle.ts'
-
-/** API Gateway's own token bucket, of each method. */
-export type GatewayLimit = { readonly requestsPerSecond: number; readonly burst: number }
-
-/** The firewall before the API. */
-export type FirewallSettings = {
-  /** Requests of one address in five minutes, above which it is refused: WAF takes 10 to 2,000,000,000. */
-  readonly requestsPerAddress: number
-}
-
-/** A domain name of our own for the API. */
-export type DomainSettings = {
-  readonly name: string
-  /** In ACM, in the region of the stage. */
-  readonly certificateArn: string
-  /**
-   * A PEM file of this repository with the authorities whose clients are let in by mutual TLS; the API's own address is
-   * closed then. Undefined: clients show no certificate.
-   */
-  readonly clientAuthorities?: string
-}
+import type { DomainSettings, FirewallSettings, GatewayLimit } from './stage-edge.ts'
 
 /** One Kafka topic, as it is created on MSK and locally. */
 export type Topic = {

@@ -4,7 +4,8 @@ import type { Stage as ApiStage } from 'aws-cdk-lib/aws-apigateway'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2'
 import { Construct } from 'constructs'
-import type { FirewallSettings, Stage } from './stage.ts'
+import type { Stage } from './stage.ts'
+import type { FirewallSettings } from './stage-edge.ts'
 
 export interface WebFirewallProps {
   readonly stage: Stage
