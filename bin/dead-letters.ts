@@ -31,7 +31,7 @@ const pageSchema = z.custom<LetterPage>((value) => Array.isArray((value as Parti
 const resultSchema = z.custom<LetterResult>((value) => Array.isArray((value as Partial<LetterResult> | null)?.skipped))
 
 /** Places that are asked for at once, and records that are described or handled at once (the function takes no more). */
-const [longestPage, mostRecords] = [2000, 50]
+const [longestPage, mostRecords] = [2000, 250]
 
 /** Messages of the queue that are held at once, to be looked at. */
 const mostHeld = 2000

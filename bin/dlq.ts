@@ -283,7 +283,7 @@ async function confirm(flags: Flags, question: string, count: number): Promise<v
 
 function tellProgress(count: number, all: number): void {
   if (process.stderr.isTTY) process.stderr.write(`\r${count} of ${all}${count === all ? '\n' : ''}`)
-  else if (count === all || count % 1000 < 50) say(`${count} of ${all}`)
+  else if (count === all || count % 1000 < 250) say(`${count} of ${all}`)
 }
 
 await runOperatorCommand(async () => {

@@ -25,7 +25,7 @@ export function addOperate(scope: Stack, around: Surroundings): AnyFunction {
       ...around.events.grantRedrive(identity),
       ROOT_COMMITMENT: around.stage.rootCommitment ?? 'none',
     },
-    // Up to 50 records of up to 1 MiB are held, some of them twice.
+    // Up to 250 records are held, of up to 1 MiB, though mostly of half a KiB.
     memorySize: 512,
     // Longer than Kafka is read at most, and what was read is published.
     timeout: Duration.seconds(60),

@@ -42,7 +42,7 @@ export type Cursor = z.output<typeof cursorSchema>
 /** Letters that a page has at most: some 500 bytes each, and Lambda answers 6 MB. */
 export const longestPage = 2000
 /** Letters that are described at most, or redriven or discarded in one call: their bytes are held in memory. */
-export const mostRecords = 50
+export const mostRecords = 250
 
 /**
  * `caller`: the ARN that the command learnt from STS, as it says. Lambda tells a function nothing of who invoked it, so

@@ -139,15 +139,15 @@ describe('handling', () => {
       return { done: places.length - 1, already: 0, skipped: [{ place: makeLetter(9).place, why: 'gone' }] }
     }
     const seen: number[] = []
-    const letters = Array.from({ length: 120 }, (_, offset) => makeLetter(offset))
+    const letters = Array.from({ length: 600 }, (_, offset) => makeLetter(offset))
     const order: Order = { how: 'discarded', because: 'test' }
     const { queue } = createQueue([])
     const result = await handleLetters({ call, queue }, letters, order, (count) => seen.push(count))
-    expect(asked.map(({ places }) => (places as readonly object[]).length)).toEqual([50, 50, 20])
+    expect(asked.map(({ places }) => (places as readonly object[]).length)).toEqual([250, 250, 100])
     expect(asked[0]).toMatchObject({ command: 'discard-dead-letters', source: 'quarantine', because: 'test' })
-    expect(result).toMatchObject({ done: 117, already: 0 })
+    expect(result).toMatchObject({ done: 597, already: 0 })
     expect(result.skipped[0]).toEqual({ letter: 'quarantine user.verified/3/9', why: 'gone' })
-    expect(seen).toEqual([50, 100, 120])
+    expect(seen).toEqual([250, 500, 600])
   })
 
   const orders: readonly Order[] = [{ how: 'redriven' }, { how: 'discarded', because: 'test' }]

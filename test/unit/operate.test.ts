@@ -167,7 +167,7 @@ describe('a call', () => {
   it.each([
     ['no event', undefined, 'event'],
     ['bytes of the caller', { ...chosen, command: 'redrive-dead-letters', value: 'x' }, 'event'],
-    ['too many at once', { ...chosen, command: 'redrive-dead-letters', places: Array(51).fill(place) }, 'places'],
+    ['too many at once', { ...chosen, command: 'redrive-dead-letters', places: Array(251).fill(place) }, 'places'],
     ['no reason to discard', { ...chosen, command: 'discard-dead-letters' }, 'because'],
     ['a source of its own', { ...find, source: 'queue', detail: 'places' }, 'source'],
     ['no caller', { command: 'vault-status' }, 'caller'],
