@@ -7,6 +7,8 @@ const benchmarks = {
   flood: () => import('./flood.ts'),
   read: () => import('./read.ts'),
   nudge: () => import('./nudge.ts'),
+  bytes: () => import('./bytes.ts'),
+  scale: () => import('./scale.ts'),
 }
 
 const [name = ''] = process.argv.splice(2, 1)

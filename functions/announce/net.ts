@@ -44,13 +44,13 @@ export const mostTries = 8
  * Rows of a transaction, and of all that are on their way at once: what comes back while a consumer is behind must not put
  * it further behind.
  */
-const bounds = {
+export const bounds = {
   wallet: { page: 500, onTheirWay: 10_000 },
   verdict: { page: 100, onTheirWay: 1000 },
 } as const satisfies Record<Missing, { page: number; onTheirWay: number }>
 
 /** Of one sweep; the next one goes on. */
-const mostPages = 20
+export const mostPages = 20
 
 async function repeat(pageSize: number, page: () => Promise<number>): Promise<void> {
   for (let pages = 0; pages < mostPages; pages++) if ((await page()) < pageSize) return
