@@ -5,6 +5,7 @@ import { type Keyring, openRoot } from '../functions/wallet/derivation.ts'
 import { createHandler } from '../functions/wallet/handler.ts'
 import { type AddressType, addressTypes, type Network, networks } from '../shared/model.ts'
 import { createTestDatabase } from '../test/support/database.ts'
+import { tryOnce, walletContext } from '../test/support/fakes.ts'
 import { startTemporaryPostgres } from '../test/support/temporary-postgres.ts'
 import { makeIssuePorts, makeVerifiedRecord, phrase, toMskEvent } from '../test/support/wallet-records.ts'
 import { median } from './statistics.ts'
@@ -85,13 +86,15 @@ async function measureAll(serverUrl: string) {
   try {
     const seen: Derivation[] = []
     const watched = watch(keyring, seen)
-    const handle = createHandler({
+    const handler = createHandler({
       ...makeIssuePorts(database.open('app_wallet')),
       random: Math.random,
+      createRetry: () => tryOnce,
       openKeyring: async () => ({ state: 'open', keyring: watched }),
       nudgeAnnounce: async () => {},
       beat: async () => {},
     })
+    const handle = (event: unknown) => handler(event, walletContext)
     const results: Awaited<ReturnType<typeof measureRound>>[] = []
     for (let round = 0; round < warmUpRounds + rounds; round++) {
       const result = await measureRound(handle, seen)

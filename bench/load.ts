@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { localWalletTrigger } from '../lib/stage-common.ts'
+import { makeWalletTrigger } from '../lib/stage-common.ts'
 import {
   openApi,
   runStart,
@@ -76,7 +76,7 @@ async function onStack<Result>(
 async function measure(options: LoadOptions, stack: StackDescription, state: string): Promise<Run> {
   const failing = new AbortController()
   const signal = AbortSignal.any([stopping.signal, failing.signal])
-  const { topic, consumerGroupId } = localWalletTrigger(1)
+  const { topic, consumerGroupId } = makeWalletTrigger(1)
   const name = randomBytes(5).toString('hex')
   const watcher = await watchStack(stack, { topic, consumerGroupId }, name)
   const { token } = await openApi(stack, state, { service: 'load' }, { lifetime: 86_400 })

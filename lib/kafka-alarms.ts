@@ -43,7 +43,7 @@ export function defineKafkaAlarms(metrics: ServiceMetrics, kafka: WatchedKafka):
     {
       name: 'dead-letter-topic',
       meaning:
-        'Records failed for a day, or crashed the function each time, and were set aside in the dead-letter topic. Their users get no wallet.',
+        'Records failed 11 times, or crashed the function each time, and were set aside in the dead-letter topic. The sweep announces their users again.',
       metric: metrics.trigger(kafka, 'OnFailureDestinationDeliveredEventCount'),
       threshold: 1,
     },

@@ -1,39 +1,31 @@
 // What rows of the stage table have in common.
 import type { Stage, WalletTrigger } from './stage.ts'
 
-/** A week is longer than any outage that nobody noticed; the dead letters of a Friday are still there a fortnight later. */
+/** A week: longer than any outage that nobody noticed. */
+const retentionHours = 7 * 24
+
+/** The dead letters of a Friday are still there a fortnight later. */
 export const makeTopics = (partitions: number) => ({
-  userVerified: { name: 'user.verified', partitions, retentionHours: 7 * 24 },
+  userVerified: { name: 'user.verified', partitions, retentionHours },
   userVerifiedDeadLetter: { name: 'user.verified.dead-letter', partitions: 1, retentionHours: 14 * 24 },
-  walletCreated: { name: 'wallet.created', partitions, retentionHours: 7 * 24 },
+  walletCreated: { name: 'wallet.created', partitions, retentionHours },
 })
 
-/** What does not differ: what was tried in `local` is what runs. */
-const walletTrigger = {
+/** The same everywhere but for the concurrency: what was tried in `local` is what runs. */
+export const makeWalletTrigger = (maximumConcurrency: number): WalletTrigger => ({
   topic: 'user.verified',
   consumerGroupId: 'wallet',
   batchSize: 100,
   maximumBatchingWindowSeconds: 0,
-  maximumRecordAgeSeconds: 24 * 3600,
+  // A record that crashes the function each time is alone after 7 halvings of its batch and goes aside 11 attempts later: it
+  // holds up its partition for 18 invocations, of a minute at most. The function tries half a minute by itself, so an
+  // outage of five minutes dead-letters nothing; what a longer one does is set going again by announce.
+  maximumRetryAttempts: 10,
+  // As long as the topic has it: a consumer that was stopped for days takes up where it was.
+  maximumRecordAgeSeconds: retentionHours * 3600,
   bisectBatchOnFunctionError: true,
+  maximumConcurrency,
   onFailureTopic: 'user.verified.dead-letter',
-} as const satisfies Partial<WalletTrigger>
-
-export const localWalletTrigger = (maximumConcurrency: number): WalletTrigger => ({
-  ...walletTrigger,
-  // With the pauses between them about half an hour: an outage of Postgres or KMS shorter than that dead-letters
-  // nothing. The price: a record that crashes the function each time delays its partition for as long.
-  maximumRetryAttempts: 240,
-  maximumConcurrency,
-})
-
-export const deployedWalletTrigger = (maximumConcurrency: number): WalletTrigger => ({
-  ...walletTrigger,
-  // As many as Lambda takes: how long it pauses between them is not documented, so what ends the retries is the age of a
-  // record. An outage shorter than a day dead-letters nothing; a record that crashes the function delays its partition
-  // until somebody acts on the alarm.
-  maximumRetryAttempts: 10_000,
-  maximumConcurrency,
 })
 
 /** What `dev` and `prod` have in common: what makes them safe does not differ. */

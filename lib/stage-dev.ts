@@ -1,7 +1,7 @@
 // The row `dev` of the stage table: as `prod`, as small as it goes, and nothing of it is kept.
 import type { Settings } from './settings.ts'
 import type { Stage } from './stage.ts'
-import { deployed, deployedWalletTrigger, makeTopics } from './stage-common.ts'
+import { deployed, makeTopics, makeWalletTrigger } from './stage-common.ts'
 
 export function devStage({ account, region }: Settings): Stage {
   const partitions = 6
@@ -34,7 +34,7 @@ export function devStage({ account, region }: Settings): Stage {
     },
     network: { availabilityZones: 2, interfaceServices: ['kms', 'secretsmanager', 'lambda', 'sqs'], flowLogDays: 30 },
     topics: makeTopics(partitions),
-    walletTrigger: deployedWalletTrigger(partitions),
+    walletTrigger: makeWalletTrigger(partitions),
     postLimit: { capacity: 20, refillPerSecond: 1 },
     // A new account runs 10 invocations at once, and an upload takes one for about 0.3 s: half of them for POST.
     gatewayLimits: {

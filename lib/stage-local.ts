@@ -1,7 +1,7 @@
 // The row `local` of the stage table: one machine, no account. The only one that the environment has a say in.
 import type { Settings } from './settings.ts'
 import type { Stage } from './stage.ts'
-import { localWalletTrigger, makeTopics } from './stage-common.ts'
+import { makeTopics, makeWalletTrigger } from './stage-common.ts'
 
 /** `aud` of the tokens for a local stack. */
 export const localAudience = 'verified-wallets'
@@ -23,7 +23,7 @@ export function localStage(settings: Settings): Stage {
     },
     network: undefined,
     topics: makeTopics(partitions),
-    walletTrigger: localWalletTrigger(Math.min(settings.maxConcurrentGenerations, partitions)),
+    walletTrigger: makeWalletTrigger(Math.min(settings.maxConcurrentGenerations, partitions)),
     net: settings.net,
     postLimit: settings.postLimit,
     // What AWS gives an account: no test and no bench meets it.

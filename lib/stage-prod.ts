@@ -1,7 +1,7 @@
 // The row `prod` of the stage table: real wallets.
 import type { Settings } from './settings.ts'
 import type { Stage } from './stage.ts'
-import { deployed, deployedWalletTrigger, makeTopics } from './stage-common.ts'
+import { deployed, makeTopics, makeWalletTrigger } from './stage-common.ts'
 
 export function prodStage({ account, region }: Settings): Stage {
   // As many invocations at once, of 100 wallets each: more than the 100 POST a second that are let in ever need, since
@@ -34,7 +34,7 @@ export function prodStage({ account, region }: Settings): Stage {
     },
     network: { availabilityZones: 3, interfaceServices: ['kms', 'secretsmanager', 'lambda', 'sqs'], flowLogDays: 365 },
     topics: makeTopics(partitions),
-    walletTrigger: deployedWalletTrigger(partitions),
+    walletTrigger: makeWalletTrigger(partitions),
     postLimit: { capacity: 20, refillPerSecond: 1 },
     // POST: 30 uploads at once at about 0.3 s each, a tenth of the 1000 invocations that an account has, so that the
     // pipeline behind has the rest; 8.6 million a day. The others are reads, mostly of polling clients.

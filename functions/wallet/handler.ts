@@ -1,9 +1,14 @@
-// Hands a batch of Kafka records to the use case and answers which records are to come again.
+// Hands a batch of Kafka records to the use case and answers which records are to come again: those of what stayed away.
+
+import type { Context } from 'aws-lambda'
 import { readRecords } from '../../shared/kafka-records.ts'
 import { CrossCheckError } from './derivation.ts'
 import { type IssueResult, type IssueWalletsPorts, issueWallets } from './issue-wallets.ts'
+import type { Retry } from './retry-transient.ts'
 
-export type WalletDependencies = IssueWalletsPorts & {
+export type WalletDependencies = Omit<IssueWalletsPorts, 'retry'> & {
+  /** How an invocation that has so many milliseconds left tries again what was away. */
+  readonly createRetry: (remainingMilliseconds: number) => Retry
   /** Tells announce that there is something to announce. Never fails: its schedule is the net. */
   readonly nudgeAnnounce: () => Promise<void>
   /** Notes for GET /health whether the vault opens. Never fails. */
@@ -32,10 +37,11 @@ function countResult({ count }: WalletDependencies, result: IssueResult): void {
  */
 export function createHandler(dependencies: WalletDependencies) {
   const { beat, log, nudgeAnnounce } = dependencies
-  return async (event: unknown): Promise<KafkaBatchResponse> => {
+  return async (event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<KafkaBatchResponse> => {
+    const retry = dependencies.createRetry(context.getRemainingTimeInMillis())
     const records = readRecords(event)
     try {
-      const result = await issueWallets(dependencies, records)
+      const result = await issueWallets({ ...dependencies, retry }, records)
       countResult(dependencies, result)
       const { inserted, vault, unfinished } = result
       if (inserted > 0) await nudgeAnnounce()

@@ -15,6 +15,7 @@ import {
   type WalletPlan,
 } from './plan-wallets.ts'
 import { type ClassifiedRecord, classifyRecord } from './records.ts'
+import type { Retry } from './retry-transient.ts'
 import type { IssuedWallet, WaitingCause } from './wallet-tables.ts'
 
 /**
@@ -48,6 +49,8 @@ export type IssueWalletsPorts = PlanWalletsPorts & {
   readonly now: () => Date
   readonly count: (metric: WalletMetric, value: number) => void
   readonly openKeyring: () => Promise<VaultState>
+  /** Tries again what was away, for as long as there is time for it. */
+  readonly retry: Retry
   /**
    * Runs work in one transaction, which is undone when the work rejects.
    *
@@ -239,7 +242,8 @@ function createBatch(ports: IssueWalletsPorts, vault: VaultState | undefined, no
         throw new UnavailableError('database', `no free account index in ${fruitlessRounds} rounds`)
       }
       try {
-        const again = await commit(part)
+        // What of it is committed stands: the same statements find it, and use up no index.
+        const again = await ports.retry(() => commit(part))
         return again.length > 0 ? [again] : []
       } catch (error) {
         if (error instanceof ContradictionError) return [refuse(part, error)]
@@ -257,7 +261,7 @@ function createBatch(ports: IssueWalletsPorts, vault: VaultState | undefined, no
  *
  * Before anything is committed all addresses are derived, and the first and one in a hundred a second time.
  *
- * @returns with `unfinished` when Postgres, KMS or the secret went away: what was committed before is not in it
+ * @returns with `unfinished` when Postgres, KMS or the secret stayed away: what was committed before is not in it
  * @throws {CrossCheckError} when two derivations of one address differ
  */
 export async function issueWallets(ports: IssueWalletsPorts, records: readonly KafkaRecord[]): Promise<IssueResult> {
@@ -268,7 +272,7 @@ export async function issueWallets(ports: IssueWalletsPorts, records: readonly K
   let unfinished: IssueResult['unfinished']
   try {
     // Opened before any transaction: KMS may take its time.
-    if (classified.some(isVerified)) vault = await ports.openKeyring()
+    if (classified.some(isVerified)) vault = await ports.retry(ports.openKeyring)
     batch = createBatch(ports, vault, ports.now())
     for (let part = pending[0]; part; part = pending[0]) pending.splice(0, 1, ...(await batch.settle(part)))
   } catch (error) {

@@ -12,6 +12,7 @@ import { openDatabase } from '../../shared/rds.ts'
 import { walletEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 import { createKeyringOpener } from './open-keyring.ts'
+import { createRetry } from './retry-transient.ts'
 import { createVaultPorts } from './vault-ports.ts'
 import { createTablePorts } from './wallet-tables.ts'
 
@@ -34,6 +35,7 @@ const handle = createHandler({
   now,
   count: metrics.count,
   random: Math.random,
+  createRetry: (remainingMilliseconds) => createRetry(log, remainingMilliseconds),
   openKeyring: createKeyringOpener({
     ...vaultPorts,
     unwrapDataKey: async (wrapped) => {

@@ -10,6 +10,7 @@ import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, SQSCli
 import { App } from 'aws-cdk-lib'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type HeldMessage, withDeadLetterQueue } from '../../bin/dead-letter-queue.ts'
+import { createRequeue } from '../../functions/announce/requeue.ts'
 import { createRootExists } from '../../functions/announce/root-exists.ts'
 import { createReadDocument } from '../../functions/inspect/read-document.ts'
 import { createPutDocument } from '../../functions/intake/put-document.ts'
@@ -193,6 +194,21 @@ describe.each(emulators)('$name', (emulator) => {
       await createPutDocument(clients.s3, output('DocumentBucketName'))(one, randomBytes(10))
       const body = await take((text) => text.includes(one.id))
       expect(await consume(body)).toEqual({ batchItemFailures: [], asked: [`${one.id}/7`] })
+    })
+
+    test('takes documents again, in the form in which S3 tells of new ones; and what it does not take is a failure', async () => {
+      const rows = [
+        makeVerification({ id: randomUUID() }),
+        makeVerification({ id: randomUUID(), attempt: 12 }),
+      ] as const
+      await createRequeue(queues, output('VerificationQueueUrl'))(rows)
+      for (const { id, attempt } of rows) {
+        const body = await take((text) => text.includes(id))
+        expect(await consume(body)).toEqual({ batchItemFailures: [], asked: [`${id}/${attempt}`] })
+      }
+      const nowhere = output('VerificationQueueUrl').replace(/[^/]+$/, 'no-such-queue')
+      await expect(createRequeue(queues, nowhere)(rows)).rejects.toThrow(UnavailableError)
+      await createRequeue(queues, nowhere)([])
     })
 
     test('encodes keys, in one of the two ways that the consumer decodes', async () => {

@@ -11,7 +11,7 @@ import { UnavailableError } from '../../shared/errors.ts'
 import type { KafkaRecord } from '../../shared/kafka-records.ts'
 import { sealPhrase } from '../../shared/vault.ts'
 import { createTemplate, createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { catchError, createMemoryLog } from '../support/fakes.ts'
+import { catchError, createMemoryLog, tryOnce, walletContext } from '../support/fakes.ts'
 import { startOwnPostgres } from '../support/servers.ts'
 import {
   commitment,
@@ -67,11 +67,12 @@ function makeHandler(overrides: Partial<WalletDependencies> = {}, on = wallet) {
     ...makeIssuePorts(on),
     log,
     openKeyring: makeOpener(),
+    createRetry: () => tryOnce,
     nudgeAnnounce: async () => void calls.push('nudge'),
     beat: async (status) => void calls.push(status),
     ...overrides,
   })
-  return { log, calls, handle: (records: readonly KafkaRecord[]) => handler(toMskEvent(records)) }
+  return { log, calls, handle: (records: readonly KafkaRecord[]) => handler(toMskEvent(records), walletContext) }
 }
 
 const success = { batchItemFailures: [] }

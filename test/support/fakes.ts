@@ -1,6 +1,7 @@
 // What the unit tests share: rows, API Gateway events, a log that remembers, promises seen from outside. No test here.
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda'
 import type { IntakeDependencies } from '../../functions/intake/handler.ts'
+import type { Retry } from '../../functions/wallet/retry-transient.ts'
 import { type AuthorizerContext, scopes } from '../../shared/access.ts'
 import type { HttpRequest } from '../../shared/http.ts'
 import type { Log, LogFields } from '../../shared/log.ts'
@@ -125,6 +126,12 @@ export const unlimited = {
   extendVerified: async () => undefined,
   nudgeAnnounce: async () => {},
 } as const satisfies Partial<IntakeDependencies>
+
+/** For whoever tests something else: what is away is not tried again. */
+export const tryOnce: Retry = (work) => work()
+
+/** What Lambda says of an invocation that has just begun. */
+export const walletContext = { getRemainingTimeInMillis: () => 60_000 }
 
 export type Answer = {
   readonly status: number

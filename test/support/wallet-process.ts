@@ -4,6 +4,7 @@ import { createHandler, type KafkaBatchResponse } from '../../functions/wallet/h
 import type { IssueWalletsPorts } from '../../functions/wallet/issue-wallets.ts'
 import { createDatabase } from '../../shared/database.ts'
 import type { MskEvent } from '../../shared/kafka-records.ts'
+import { tryOnce, walletContext } from './fakes.ts'
 import { makeIssuePorts } from './wallet-records.ts'
 
 /** Where a batch may be made to stop: indices taken; accounts inserted; all written, not committed; committed, not answered. */
@@ -77,6 +78,7 @@ function connect(url: URL) {
   return createHandler({
     ...watch(makeIssuePorts(database)),
     random: Math.random,
+    createRetry: () => tryOnce,
     nudgeAnnounce: async () => {},
     beat: async () => {},
   })
@@ -91,7 +93,7 @@ async function work(task: Task): Promise<Report> {
   }
   if (!handle) return { kind: 'failed', error: 'expected to be connected first' }
   stopAt = task.stopAt
-  return { kind: 'done', response: await handle(task.event) }
+  return { kind: 'done', response: await handle(task.event, walletContext) }
 }
 
 process.on('message', (task: Task) => {

@@ -7,7 +7,7 @@ import type { Database } from '../../shared/database.ts'
 import { type EventRecord, toUserVerified } from '../../shared/events.ts'
 import type { KafkaRecord, MskEvent } from '../../shared/kafka-records.ts'
 import { type AddressType, addressTypes, type Network } from '../../shared/model.ts'
-import { createMemoryLog, makeVerification, noon } from './fakes.ts'
+import { createMemoryLog, makeVerification, noon, tryOnce } from './fakes.ts'
 
 /** Published in BIP-39: anyone has its keys. 24 words. */
 export const phrase = Buffer.from(`${'abandon '.repeat(23)}art`)
@@ -98,6 +98,7 @@ export function makeIssuePorts(database: Database, overrides: Partial<IssueWalle
     // Only the first record of a batch is derived a second time.
     random: () => 0.5,
     openKeyring: async () => ({ state: 'open', keyring }),
+    retry: tryOnce,
     ...createTablePorts(database),
     ...overrides,
   }

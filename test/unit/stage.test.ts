@@ -229,11 +229,10 @@ describe.each(['dev', 'prod'] as const)('the row %s', (name) => {
     expect(stage.network?.interfaceServices.toSorted()).toEqual(['kms', 'lambda', 'secretsmanager', 'sqs'])
   })
 
-  test('triggers the wallet function as local does, but for how often it retries and how many run at once', () => {
+  test('triggers the wallet function as local does, but for how many run at once', () => {
     const { walletTrigger } = findStage('local', readSettings({}))
     expect(stage.walletTrigger).toEqual({
       ...walletTrigger,
-      maximumRetryAttempts: 10_000,
       maximumConcurrency: stage.topics.userVerified.partitions,
     })
   })

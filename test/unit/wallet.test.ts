@@ -11,7 +11,7 @@ import { IntegrityError, UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import { type KafkaRecord, readRecords } from '../../shared/kafka-records.ts'
 import { type AddressType, addressTypes, type Network } from '../../shared/model.ts'
-import { catchError, createMemoryLog, makeVerification, noon } from '../support/fakes.ts'
+import { catchError, createMemoryLog, makeVerification, noon, tryOnce, walletContext } from '../support/fakes.ts'
 
 const event = JSON.parse(toUserVerified({ ...makeVerification(), verifiedAt: noon }).value) as Record<string, unknown>
 
@@ -353,6 +353,7 @@ function setUp({ vault, indices = 1000, random = () => 0.5, poison, onTransactio
         throw error
       }
     },
+    createRetry: () => tryOnce,
     nudgeAnnounce: async () => {
       calls.push('nudge')
     },
@@ -361,7 +362,7 @@ function setUp({ vault, indices = 1000, random = () => 0.5, poison, onTransactio
     },
   }
   const handle = createHandler(dependencies)
-  const send = (...records: RawRecord[]) => handle(makeEvent(...records))
+  const send = (...records: RawRecord[]) => handle(makeEvent(...records), walletContext)
   const restart = (next: number) => (sequence = next)
   const write = (changed: State) => (state = changed)
   return { calls, crossChecked, log, metrics, send, dependencies, read: () => state, write, restart }
@@ -710,7 +711,7 @@ describe('a record that the database refuses', () => {
     const { dependencies } = setUp()
     const error = new RefusedRowError('refused by the database: SQLSTATE 22P05')
     const handle = createHandler({ ...dependencies, transaction: () => Promise.reject(error) })
-    expect(await catchError(() => handle(makeEvent(foreign(1))))).toBe(error)
+    expect(await catchError(() => handle(makeEvent(foreign(1)), walletContext))).toBe(error)
   })
 })
 
@@ -884,7 +885,10 @@ describe('what Lambda is told', () => {
         part === 'vault'
           ? send
           : (...records: RawRecord[]) =>
-              createHandler({ ...dependencies, transaction: () => Promise.reject(error) })(makeEvent(...records))
+              createHandler({ ...dependencies, transaction: () => Promise.reject(error) })(
+                makeEvent(...records),
+                walletContext,
+              )
       const answer = await handle(
         makeRaw({ partition: 0, offset: 4 }),
         makeRaw({ partition: 0, offset: 5 }),
@@ -906,10 +910,49 @@ describe('what Lambda is told', () => {
     },
   )
 
+  it('and only what is unfinished is tried again, for as long as this invocation has time', async () => {
+    const error = new UnavailableError('database', 'away')
+    const tried: number[] = []
+    let failures = 3
+    const { dependencies, read, log } = setUp({
+      // The batch is halved for its poison; then the database goes away.
+      poison: 1,
+      onTransaction: (number, moment) => {
+        if (number < 2 || moment === 'after' || failures === 0) return
+        failures -= 1
+        tried.push(number)
+        throw error
+      },
+    })
+    const remaining: number[] = []
+    const handle = createHandler({
+      ...dependencies,
+      createRetry: (milliseconds) => {
+        remaining.push(milliseconds)
+        return async (work) => {
+          for (;;) {
+            try {
+              return await work()
+            } catch (caught) {
+              if (caught !== error) throw caught
+            }
+          }
+        }
+      },
+    })
+    const records = Array.from({ length: 4 }, (_, offset) => makeUserRecord(offset, { user_id: `user ${offset}` }))
+    expect(await handle(makeEvent(...records), walletContext)).toEqual(done)
+    expect(remaining).toEqual([60_000])
+    expect(tried).toEqual([2, 3, 4])
+    expect(read().wallets.size).toBe(3)
+    expect(read().quarantine).toHaveLength(1)
+    expect(log.lines.at(-1)).toMatchObject({ message: 'batch done', fields: { count: 4, new: 3, quarantined: 1 } })
+  })
+
   it('anything else is thrown: Lambda tries again, and sets aside in the end', async () => {
     const { dependencies } = setUp()
     const error = new TypeError('a bug')
     const handle = createHandler({ ...dependencies, transaction: () => Promise.reject(error) })
-    expect(await catchError(() => handle(makeEvent(makeRaw())))).toBe(error)
+    expect(await catchError(() => handle(makeEvent(makeRaw()), walletContext))).toBe(error)
   })
 })
