@@ -14,7 +14,7 @@ import {
   waitUntilStackIsReady,
 } from '../test/support/local-stack.ts'
 import { makeLetters, prepareScans } from './load/documents.ts'
-import { feedEvents } from './load/feed-events.ts'
+import { type FedLog, feedEvents } from './load/feed-events.ts'
 import { judge, type Run } from './load/judge.ts'
 import { type LoadOptions, OptionError, readOptions, usage } from './load/options.ts'
 import { callFloor, type FloorLog, type PostedLog, postDocuments } from './load/post-documents.ts'
@@ -81,7 +81,7 @@ async function measure(options: LoadOptions, stack: StackDescription, state: str
   const watcher = await watchStack(stack, { topic, consumerGroupId }, name)
   const { token } = await openApi(stack, state, { service: 'load' }, { lifetime: 86_400 })
   const posted: PostedLog = { calls: [], accepted: [], broken: new Map(), sent: 0 }
-  const fed = { sent: 0, lastAt: 0 }
+  const fed: FedLog = { sent: 0, slices: [] }
   const floor: FloorLog = { calls: [], broken: new Map() }
   const makeDocument = options.preset === 'overload' ? await prepareScans() : makeLetters
   const samples: Sample[] = []
@@ -132,9 +132,9 @@ async function measure(options: LoadOptions, stack: StackDescription, state: str
     await flooring
     return {
       ...{ options, name, began, endedAt, floor, samples, processes },
-      ...{ sentAt: (options.mode === 'feed' ? fed.lastAt : sentAt) ?? endedAt },
+      ...{ sentAt: (options.mode === 'feed' ? fed.slices.at(-1)?.at : sentAt) ?? endedAt },
       ...{ sent: options.mode === 'feed' ? fed.sent : posted.sent },
-      ...{ posted: options.mode === 'feed' ? undefined : posted, queueDelay: watcher.queueDelay },
+      ...{ posted: options.mode === 'feed' ? undefined : posted, fed: fed.slices, queueDelay: watcher.queueDelay },
       ...{ passages: await watcher.readPassages(began.getTime()), wallets: await watcher.countWallets() },
     }
   } finally {

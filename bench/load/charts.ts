@@ -45,7 +45,7 @@ const passed = (passages: readonly Passage[], stage: keyof Passage) =>
   passages.flatMap(({ [stage]: at }) => (at === null ? [] : [at]))
 
 export function makeCharts(run: Run): readonly Chart[] {
-  const { posted, floor, passages, samples, processes, endedAt, sentAt, options, queueDelay } = run
+  const { posted, fed, floor, passages, samples, processes, endedAt, sentAt, options, queueDelay } = run
   const width = chooseBinSeconds(endedAt, options.rate)
   const x = makeBins(endedAt, width)
   const line = (label: string, values: Line['values'], kind: Line['kind'] = 'ours'): Line => ({ label, values, kind })
@@ -58,7 +58,14 @@ export function makeCharts(run: Run): readonly Chart[] {
   const until = `The last was sent at ${Math.round(sentAt / 1000)} s; what is drawn after that is what was still to be worked off.`
   const floorLines = percentiles('floor', floor.calls.map(toLatency), ['p50', 'p99'], 'floor')
   const throughput = (label: string, stage: keyof Passage) =>
-    line(label, ratesPerSecond(passed(passages, stage), x, width))
+    line(
+      label,
+      ratesPerSecond(
+        passed(passages, stage).map((at) => ({ at, count: 1 })),
+        x,
+        width,
+      ),
+    )
 
   const latency: Chart = posted
     ? {
@@ -103,13 +110,13 @@ export function makeCharts(run: Run): readonly Chart[] {
     shows: posted
       ? 'How many a second pass each stage: accepted (row of intake), verdict (document inspected), event (user.verified on ' +
         'Kafka), wallet (row of wallet), announced (wallet.created on Kafka). Where the lines part, the earlier stage is ahead.'
-      : `How many a second become wallets (rows) and are announced (wallet.created on Kafka). ${options.rate} events a second were fed.`,
+      : 'How many events a second were fed, become wallets (rows) and are announced (wallet.created on Kafka).',
     unit: 'a second',
     x,
     lines: [
       ...(posted
         ? [throughput('accepted', 'accepted'), throughput('verdict', 'verdict'), throughput('event', 'event')]
-        : []),
+        : [line('fed', ratesPerSecond(fed, x, width))]),
       ...[throughput('wallet', 'wallet'), throughput('announced', 'announced')],
     ],
   }
@@ -171,5 +178,7 @@ export function makeCharts(run: Run): readonly Chart[] {
             (name) => !isFunction(name),
           ),
         ]
-  return [latency, waits, stages, backlog, ...memoryCharts]
+  return posted
+    ? [latency, waits, stages, backlog, ...memoryCharts]
+    : [stages, backlog, waits, latency, ...memoryCharts]
 }

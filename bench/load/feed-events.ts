@@ -4,8 +4,8 @@ import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { toUserVerified } from '../../shared/events.ts'
 import { makeUpload, makeVerified } from './workload.ts'
 
-/** Events that Kafka has acknowledged. */
-export type FedLog = { sent: number; lastAt: number }
+/** Events that Kafka has acknowledged, and when (ms since the run began), a few at a time. */
+export type FedLog = { sent: number; readonly slices: { readonly at: number; readonly count: number }[] }
 
 const sliceMilliseconds = 100
 
@@ -30,8 +30,8 @@ export async function feedEvents(
           toUserVerified(makeVerified(makeUpload(work.run, work.users, log.sent + at), now)),
         )
         await producer.send({ topic: target.topic, acks: -1, messages })
+        log.slices.push({ at: performance.now() - start, count: due - log.sent })
         log.sent = due
-        log.lastAt = performance.now() - start
       }
       await new Promise((resolve) => setTimeout(resolve, sliceMilliseconds))
     }

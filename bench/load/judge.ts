@@ -1,5 +1,6 @@
 // The verdict on a run, in words: each thing that must hold, and what was seen of it.
 import { quantile } from '../statistics.ts'
+import type { FedLog } from './feed-events.ts'
 import { type Flatness, judgeTrend, type Trend } from './flatness.ts'
 import type { LoadOptions } from './options.ts'
 import type { Call, FloorLog, PostedLog } from './post-documents.ts'
@@ -19,6 +20,7 @@ export type Run = {
   readonly sent: number
   /** Undefined: events were fed. */
   readonly posted: PostedLog | undefined
+  readonly fed: FedLog['slices']
   readonly floor: FloorLog
   readonly samples: readonly Sample[]
   readonly processes: readonly ProcessSample[]

@@ -43,7 +43,7 @@ const defaults = {
   documents: { rate: '5', duration: '60s' },
   feed: { rate: '1000', duration: '20s' },
   soak: { rate: '2', duration: '20m' },
-  overload: { rate: '15', duration: '60s' },
+  overload: { rate: '15', duration: '30s' },
 } as const
 
 /** No run sends more than this: it is held in memory, and each leaves a wallet. */

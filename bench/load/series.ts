@@ -37,12 +37,12 @@ export function quantiles(
 
 /** How many a second there were in each bin. */
 export function ratesPerSecond(
-  times: readonly number[],
+  counts: readonly { readonly at: number; readonly count: number }[],
   bins: readonly number[],
   binSeconds: number,
 ): readonly number[] {
-  const values = times.map((at) => ({ at, value: 1 }))
-  return fillBins(values, bins, binSeconds).map(({ length }) => length / binSeconds)
+  const values = counts.map(({ at, count }) => ({ at, value: count }))
+  return fillBins(values, bins, binSeconds).map((each) => each.reduce((sum, count) => sum + count, 0) / binSeconds)
 }
 
 /** The largest value of each bin; null for one without. */

@@ -78,10 +78,10 @@ async function readLag(admin: Admin, { topic, consumerGroupId }: Names): Promise
     admin.fetchOffsets({ groupId: consumerGroupId, topics: [topic] }),
   ])
   const done = new Map(group?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
-  // -1: the group never committed there.
   return ends.reduce((sum, { partition, high, low }) => {
+    // -1: the group never committed there. It may have committed since the ends were read.
     const committed = done.get(partition) ?? -1
-    return sum + Number(high) - (committed < 0 ? Number(low) : committed)
+    return sum + Math.max(0, Number(high) - (committed < 0 ? Number(low) : committed))
   }, 0)
 }
 

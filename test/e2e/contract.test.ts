@@ -19,6 +19,7 @@ import {
   waitForWallet,
   waitUntilStackIsReady,
 } from '../support/local-stack.ts'
+import { describeLoad } from './load.ts'
 
 const root = join(import.meta.dirname, '../..')
 const folder = mkdtempSync(join(inject('stacksFolder'), 'contract-'))
@@ -219,3 +220,5 @@ describe('the docs page in a browser', () => {
     await session.close()
   })
 })
+
+describeLoad({ state, folder, screenshotFolder })

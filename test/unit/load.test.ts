@@ -151,7 +151,8 @@ describe('series', () => {
   })
 
   it('count what passed a stage in each second', () => {
-    expect(ratesPerSecond([0, 1, 1999, 2000, 4400, 99_999], bins, 2)).toEqual([1.5, 0.5, 0.5])
+    const counts = [0, 1, 1999, 2000, 4400, 99_999].map((at) => ({ at, count: at === 2000 ? 7 : 1 }))
+    expect(ratesPerSecond(counts, bins, 2)).toEqual([1.5, 3.5, 0.5])
   })
 })
 
@@ -243,6 +244,7 @@ function makeRun(changes: Partial<Run> = {}): Run {
       accepted: uploads.map((upload) => ({ ...upload, verificationId: `id-${upload.index}` })),
       ...{ broken: new Map(), sent: 20 },
     },
+    fed: [],
     floor: { calls: [{ at: 0, milliseconds: 20, status: 304 }], broken: new Map() },
     samples: [0, 15_000].map((at) => ({ at, progress, queue: at === 0 ? 4 : 0, deadLetters: 0, lag: 0 })),
     processes: [
@@ -352,12 +354,13 @@ describe('the report', () => {
   })
 
   it('of events has no calls of the API', () => {
-    const feed = makeRun({ options: { ...options, mode: 'feed' }, posted: undefined })
+    const fed = [{ at: 100, count: 20 }]
+    const feed = makeRun({ options: { ...options, mode: 'feed' }, posted: undefined, fed })
     expect(judge(feed).ok).toBe(true)
     const charts = makeCharts(feed)
     expect(charts.flatMap(({ lines }) => lines.map(({ label }) => label))).not.toContain('POST p50')
     expect(charts.find(({ title }) => title.startsWith('Throughput'))?.lines.map(({ label }) => label)).toEqual([
-      ...['wallet', 'announced'],
+      ...['fed', 'wallet', 'announced'],
     ])
   })
 
