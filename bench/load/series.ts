@@ -5,14 +5,17 @@ import type { ProcessSample } from './watch.ts'
 /** A value that was measured at a moment, in milliseconds since the run began. */
 export type Measured = { readonly at: number; readonly value: number }
 
-/** So many bins that a screen has a few pixels for each. */
-const mostBins = 150
-/** So many values in each that a percentile of them says something. */
+/** So many bins at most that a screen has a few pixels for each, and so many at least that a line shows something. */
+const [fewestBins, mostBins] = [20, 150]
+/** So many values in each, where there are enough, that a percentile of them says something. */
 const fewestValues = 10
 
 /** The width of a bin in whole seconds, for a run of that length (ms) and with so many values a second. */
-export const chooseBinSeconds = (milliseconds: number, rate: number) =>
-  Math.max(1, Math.ceil(milliseconds / 1000 / mostBins), Math.ceil(fewestValues / rate))
+export function chooseBinSeconds(milliseconds: number, rate: number): number {
+  const seconds = milliseconds / 1000
+  const wanted = Math.min(Math.ceil(fewestValues / rate), Math.floor(seconds / fewestBins))
+  return Math.max(1, Math.ceil(seconds / mostBins), wanted)
+}
 
 /** The beginnings of the bins, in seconds; they cover the whole run. */
 export const makeBins = (milliseconds: number, binSeconds: number): readonly number[] =>

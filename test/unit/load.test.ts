@@ -140,7 +140,9 @@ describe('series', () => {
   it('cover the whole run in whole seconds', () => {
     expect(bins).toEqual([0, 2, 4])
     expect(chooseBinSeconds(30_000, 100)).toBe(1)
-    expect(chooseBinSeconds(30_000, 2)).toBe(5)
+    expect(chooseBinSeconds(5000, 2)).toBe(1)
+    expect(chooseBinSeconds(60_000, 2)).toBe(3)
+    expect(chooseBinSeconds(600_000, 2)).toBe(5)
     expect(chooseBinSeconds(1_200_000, 100)).toBe(8)
   })
 
