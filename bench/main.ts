@@ -7,6 +7,7 @@ const benchmarks = {
   flood: () => import('./flood.ts'),
   read: () => import('./read.ts'),
   nudge: () => import('./nudge.ts'),
+  inspect: () => import('./inspect.ts'),
   bytes: () => import('./bytes.ts'),
   scale: () => import('./scale.ts'),
 }

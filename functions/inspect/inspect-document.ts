@@ -1,11 +1,11 @@
 // Whether a document is what it must be: a JPG or a PNG that decodes to its last row, or a PDF that opens and has a page.
-// Parses strangers' bytes, so it reads no file, no environment and no network; the wasm of PDFium, once a document, is all.
+// Parses strangers' bytes, so it reads no file, no environment and no network; the wasm of PDFium, once a process, is all.
 import { crc32 } from 'node:zlib'
-import { PDFiumLibrary } from '@hyzyla/pdfium'
 import { fileTypeFromBuffer } from 'file-type'
 import sharp from 'sharp'
 import type { VerdictReason } from '../../shared/metrics.ts'
 import type { Reason } from '../../shared/model.ts'
+import { openPdfium } from './open-pdfium.ts'
 
 export type MediaType = 'image/jpeg' | 'image/png' | 'application/pdf'
 
@@ -127,8 +127,7 @@ async function checkPdf(bytes: Uint8Array): Promise<readonly Finding[]> {
   const hasMarker = (part: Uint8Array, marker: string) => Buffer.from(part).includes(marker, 0, 'latin1')
   if (!hasMarker(bytes.subarray(-1024), '%%EOF')) return ['truncated']
   if (!hasMarker(bytes.subarray(0, 1024), '%PDF-')) return ['undecodable_pdf']
-  // An instance for each document, 4 MB of wasm and tens of milliseconds: no stranger's file meets what another left behind.
-  const library = await PDFiumLibrary.init()
+  const library = await openPdfium()
   try {
     const document = await library.loadDocument(bytes)
     // The page count is what the file claims, so the first page is opened: one that is not there has no size.

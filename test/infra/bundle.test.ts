@@ -152,14 +152,15 @@ test('who opens a database of RDS finds its certificates beside itself, in no fi
 })
 
 test('inspect finds sharp and the wasm of PDFium beside itself', async () => {
+  cpSync(join(project, 'functions/inspect/open-pdfium.ts'), join(root, 'functions/inspect/open-pdfium.ts'))
   writeFileSync(
     join(root, 'functions/inspect/main.ts'),
     `import { readFile } from 'node:fs/promises'
-    import { PDFiumLibrary } from '@hyzyla/pdfium'
     import sharp from 'sharp'
+    import { openPdfium } from './open-pdfium.ts'
     export const handler = async (picture: string, letter: string) => {
       const { width } = (await sharp(picture).raw().toBuffer({ resolveWithObject: true })).info
-      const document = await (await PDFiumLibrary.init()).loadDocument(await readFile(letter))
+      const document = await (await openPdfium()).loadDocument(await readFile(letter))
       return { width: width > 0, pages: document.getPageCount() }
     }`,
   )

@@ -1,0 +1,36 @@
+// What an instance of PDFium for each document costs, compiled once and, as it was, each time: `npm run bench -- inspect`. Both
+// take their turn in each round; only the ratio is held to anything.
+import { PDFiumLibrary } from '@hyzyla/pdfium'
+import { openPdfium } from '../functions/inspect/open-pdfium.ts'
+import { samples } from '../test/support/fixtures.ts'
+import { median } from './statistics.ts'
+
+const [warmUpRounds, rounds] = [5, 40]
+/** Of CPU, compiled each time to compiled once. */
+const smallestRatio = 1.5
+
+const ways = { 'compiled each time': () => PDFiumLibrary.init(), 'compiled once': openPdfium } as const
+const [before, after] = ['compiled each time', 'compiled once'] as const
+const times = { [before]: [] as number[], [after]: [] as number[] }
+
+/** Milliseconds of CPU, of all threads of this process, until the first page is open. */
+async function measure(open: () => Promise<PDFiumLibrary>): Promise<number> {
+  const start = process.cpuUsage()
+  const library = await open()
+  const document = await library.loadDocument(samples.letter)
+  if (!(document.getPage(0).getOriginalSize().originalWidth > 0)) throw new Error('expected a page; got none')
+  const { user, system } = process.cpuUsage(start)
+  return (user + system) / 1000
+}
+
+for (let round = 0; round < warmUpRounds + rounds; round++) {
+  for (const way of [before, after]) {
+    const took = await measure(ways[way])
+    if (round >= warmUpRounds) times[way].push(took)
+  }
+}
+const ratio = median(times[before].map((took, round) => took / (times[after][round] ?? Number.NaN)))
+for (const way of [before, after])
+  console.log(`${way.padEnd(20)} ${median(times[way]).toFixed(1).padStart(6)} ms of CPU a PDF`)
+console.log(`ratio ${ratio.toFixed(1)}, at least ${smallestRatio}; the median of ${rounds} rounds`)
+if (ratio < smallestRatio) process.exitCode = 1
