@@ -11,11 +11,11 @@ export const measured = {
   databaseCpu: { document: 2.27, wallet: 0.08, announcement: 0.08, look: 0.06, read: 0.07 },
   /** `npm run bench -- bytes`: WAL. */
   wal: { document: 2322, wallet: 1491, announcement: 871, look: 635 },
-  /** `npm run bench -- bytes`: of 200,000 users. */
-  tableBytes: 854,
-  indexBytes: 653,
+  /** `npm run bench -- bytes`: of a million users. */
+  tableBytes: 791,
+  indexBytes: 625,
   /** The same, of the largest table. */
-  largestTableBytes: 451,
+  largestTableBytes: 430,
   /** `npm run bench -- bytes`: key, value and headers of a record. */
   recordBytes: { userVerified: 499, walletCreated: 458 },
   /** `npm run bench -- bytes`: the longest of the pages of 500, while others used the machine. */

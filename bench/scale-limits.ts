@@ -45,7 +45,7 @@ const limits: readonly Limit[] = [
     unit: 'B',
     need: (users) => users * measured.indexBytes,
     whose: 'AWS’s',
-    moves: 'partitioned tables by time of issue: new rows then meet small indices; look-ups meet one of each partition',
+    moves: 'nothing needs to: reads of storage, as above; or several clusters, by a hash of the user',
   },
   {
     what: '`gatewayLimits.others`',
@@ -53,7 +53,7 @@ const limits: readonly Limit[] = [
     unit: '/s',
     need: gets,
     whose: 'ours',
-    moves: 'the stage table; what never changes is read from memory and from clients’ copies',
+    moves: 'the stage table; clients that keep what never changes',
   },
   {
     what: '`gatewayLimits.post`',
@@ -136,7 +136,7 @@ const limits: readonly Limit[] = [
     moves: 'a larger page, more often; partitions by day, dropped whole',
   },
   {
-    what: 'wallets that one sweep looks for (20 pages of 500 a minute)',
+    what: 'wallets that the sweep of a minute looks for (20 pages of 500)',
     limit: (mostPages * bounds.wallet.page) / 60,
     unit: '/s',
     need: (users) => newUsers(users) / assumed.peakFactor,
@@ -189,7 +189,7 @@ const limits: readonly Limit[] = [
     unit: 'B',
     need: (users) => users * measured.largestTableBytes,
     whose: 'AWS’s',
-    moves: 'partitioned tables',
+    moves: 'tables partitioned by a hash of the user',
   },
   {
     what: 'a cluster of Aurora (128 TiB)',
