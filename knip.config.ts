@@ -13,6 +13,8 @@ const config: KnipConfig = {
     'local/{bootstrap.mjs,run-wallet-trigger.ts,supervisor.ts,synth.ts,token.ts}',
     'test/**/*.test.ts',
     'test/chaos/main.ts',
+    // Run by vitest in copies of the sources.
+    'test/support/provide-postgres.ts',
     'test/fixtures/make.ts',
   ],
   project: ['{bin,functions,lib,local,shared,test,bench}/**/*.{ts,mjs,js}'],

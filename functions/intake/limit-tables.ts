@@ -13,6 +13,8 @@ export async function takeToken(sql: Sql, caller: Uint8Array, limit: PostLimit):
   // Whole microseconds, as Postgres counts: k tokens are then exactly k steps.
   const step = Math.round(1e6 / limit.refillPerSecond) / 1e6
   const rest = (limit.capacity - 1) * step
+  // Emptier than empty is a bucket of a clock that was set back since, or of a larger limit.
+  const longest = limit.capacity * step
   const [bucket] = await sql<[TakenToken]>`
     insert into operations.rate_limits as bucket (caller, full_at, passed)
     values (${caller}, statement_timestamp() + make_interval(secs => ${step}), true)
@@ -21,7 +23,7 @@ export async function takeToken(sql: Sql, caller: Uint8Array, limit: PostLimit):
       full_at = case
         when bucket.full_at <= statement_timestamp() + make_interval(secs => ${rest})
         then greatest(bucket.full_at, statement_timestamp()) + make_interval(secs => ${step})
-        else bucket.full_at
+        else least(bucket.full_at, statement_timestamp() + make_interval(secs => ${longest}))
       end
     returning passed, extract(epoch from full_at - statement_timestamp())::float8 as "secondsUntilFull"`
   return bucket

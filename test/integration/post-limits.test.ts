@@ -104,6 +104,22 @@ describe('the token bucket', () => {
     expect((await takeToken(intake, caller, limit)).passed).toBe(false)
   })
 
+  test('of a clock that jumps: forward it is full, backward it is empty and no more than that', async () => {
+    const caller = newCaller()
+    const limit = slow(3)
+    const take = async () => (await takeToken(intake, caller, limit)).passed
+    expect(await take()).toBe(true)
+    // A year ahead, and back again: the bucket is full in a year, by its row.
+    await passTime(caller, 31_536_000)
+    expect([await take(), await take(), await take(), await take()]).toEqual([true, true, true, false])
+    await passTime(caller, -31_536_000)
+    const refused = await takeToken(intake, caller, limit)
+    expect(refused.passed).toBe(false)
+    expect(refused.secondsUntilFull).toBeCloseTo(3000, 6)
+    await passTime(caller, 1000)
+    expect([await take(), await take()]).toEqual([true, false])
+  })
+
   test('a smaller limit than before holds at once', async () => {
     const caller = newCaller()
     for (let at = 0; at < 5; at++) await takeToken(intake, caller, slow(10))

@@ -202,6 +202,17 @@ describe('a sweep', () => {
     expect(read().verifications.map(({ userId }) => userId)).toEqual(['user-1'])
   })
 
+  it('by a clock that jumped ahead announces early, and by one that was set back leaves it for later', async () => {
+    let at = new Date(noon.getTime() - 86_400_000)
+    const verdict = makeVerified(1, minutesAgo(0))
+    const { handle, read, pages } = setUp({ verifications: [verdict] }, { now: () => at })
+    expect(await handle()).toMatchObject({ verifications: 0 })
+    expect(read().verifications).toHaveLength(1)
+    at = new Date(noon.getTime() + 86_400_000)
+    expect(await handle()).toMatchObject({ verifications: 1 })
+    expect(pages).toEqual([[{ topic: 'user.verified', ...toUserVerified(verdict) }]])
+  })
+
   it.each([
     [499, ['publish wallet.created 499', 'mark wallets 499']],
     [500, ['publish wallet.created 500', 'mark wallets 500']],
