@@ -31,13 +31,13 @@ function kms(name: string, how: Misbehaviour): Fault {
     name,
     documents: some,
     inject: async (context) => {
-      const { stack, prefix } = context
+      const { stack, prefix, signal } = context
       for (const pid of stack.findWorkers('Wallet')) kill(pid)
       const bite = await misbehave(context, 'kms', how, { milliseconds: 20_000 })
       // What waits for the vault is freed when a function has opened it: by the next customer's document.
       const next = startWorkload({
         ...{ apiUrl: stack.description.api_url, token: await stack.issueToken() },
-        ...{ uploads: planUploads(`${prefix}next-`, 2), clients: 1, deadline: Date.now() + 60_000 },
+        ...{ uploads: planUploads(`${prefix}next-`, 2), clients: 1, deadline: Date.now() + 60_000, signal },
       })
       await next.done
       return bite

@@ -93,7 +93,7 @@ async function runAll(options: {
       if (signal.aborted) break
       if (stack === undefined || runner === undefined) {
         console.log('starting a stack')
-        stack = await startChaosStack(folder)
+        stack = await startChaosStack(folder, signal)
         runner = createRunner(stack)
       }
       const tell = createProgress(`[${at + 1}/${rest.length}]`)

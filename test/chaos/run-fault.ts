@@ -51,7 +51,7 @@ async function runFault(
   options.tokens.push(token)
   const uploads = planUploads(prefix, documents)
   const workload = startWorkload({
-    ...{ apiUrl: stack.description.api_url, token, uploads, clients, deadline: start + postBound },
+    ...{ apiUrl: stack.description.api_url, token, uploads, clients, deadline: start + postBound, signal },
   })
   const context: FaultContext = {
     ...{ stack, workload, uploads, prefix, signal },
@@ -86,7 +86,7 @@ async function runFault(
     await settle()
     const recoverSeconds = Math.round((Date.now() - over) / 100) / 10
     phase = 'looking'
-    const repeated = await repeatRejected(stack, token, workload, prefix)
+    const repeated = await repeatRejected(stack, token, workload, prefix, signal)
     if (repeated.length > 0) await settle()
     failures.push(...((await fault.check?.(context).catch(note('its own check'))) ?? []))
 
@@ -145,11 +145,12 @@ async function repeatRejected(
   token: string,
   workload: Workload,
   prefix: string,
+  signal: AbortSignal,
 ): Promise<Workload['acceptances']> {
   const { verifications } = await observe(stack, prefix, { from: await readOffsets(stack), users: [] })
   const uploads = findToRepeat(workload.acceptances, verifications)
   const again = startWorkload({
-    ...{ apiUrl: stack.description.api_url, token, uploads, clients, deadline: Date.now() + postBound },
+    ...{ apiUrl: stack.description.api_url, token, uploads, clients, deadline: Date.now() + postBound, signal },
   })
   await again.done
   return again.acceptances

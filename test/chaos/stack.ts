@@ -45,7 +45,7 @@ const sweepInterval = 3000
  *
  * @throws {Error} with what `npm start` printed when it does not become ready
  */
-export async function startChaosStack(folder: string): Promise<ChaosStack> {
+export async function startChaosStack(folder: string, signal: AbortSignal): Promise<ChaosStack> {
   const stateFolder = join(folder, 'stack')
   await endEarlierStack(stateFolder)
   rmSync(stateFolder, { recursive: true, force: true })
@@ -64,6 +64,7 @@ export async function startChaosStack(folder: string): Promise<ChaosStack> {
     ...{ WALLET_OVERDUE_SECONDS: '15', VERDICT_OVERDUE_SECONDS: '30' },
     ...{ POST_LIMIT_CAPACITY: '1000000', POST_LIMIT_REFILL_PER_SECOND: '100000' },
   })
+  signal.addEventListener('abort', () => start.child.kill('SIGTERM'))
   const description = await waitUntilStackIsReady(start, stateFolder).catch(async (error: unknown) => {
     await proxy.stop()
     throw error

@@ -69,8 +69,9 @@ export function startWorkload(options: {
   readonly uploads: readonly Upload[]
   readonly clients: number
   readonly deadline: number
+  readonly signal: AbortSignal
 }): Workload {
-  const { apiUrl, token, uploads, deadline } = options
+  const { apiUrl, token, uploads, deadline, signal } = options
   const agent = new Agent({ keepAlive: true, maxSockets: options.clients })
   const acceptances: Acceptance[] = []
   const refusals = new Map<string, number>()
@@ -81,7 +82,7 @@ export function startWorkload(options: {
   }
 
   async function post(upload: Upload): Promise<void> {
-    for (let attempt = 1; Date.now() < deadline; attempt++) {
+    for (let attempt = 1; Date.now() < deadline && !signal.aborted; attempt++) {
       const answer = await postOnce(agent, apiUrl, token, upload)
       if ('verificationId' in answer) {
         acceptances.push({ upload, verificationId: answer.verificationId, at: Date.now() })
