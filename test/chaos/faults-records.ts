@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Message } from 'kafkajs'
+import { makeWalletTrigger } from '../../lib/stage-common.ts'
 import { startTriggerProcess } from '../../local/trigger-process.ts'
 import { type Fault, type FaultContext, many, some } from './fault.ts'
-import { forged, type SeenEvent } from './observe.ts'
+import { forged, readEvents, readOffsets, type SeenEvent } from './observe.ts'
 import { type ChaosStack, kill, waitUntil } from './stack.ts'
 
 const topic = 'user.verified'
@@ -74,11 +75,11 @@ async function checkConsumed({ stack }: FaultContext): Promise<string[]> {
 }
 
 /** The events of these users so far, as they are on the topic: of some of them at least. */
-async function readOwnEvents({ readEvents, workload, prefix }: FaultContext): Promise<Message[]> {
+async function readOwnEvents({ readEvents: read, workload, prefix }: FaultContext): Promise<Message[]> {
   await workload.reached(0.6)
   let own: readonly SeenEvent[] = []
   await waitUntil(async () => {
-    own = (await readEvents()).filter((event) => event.topic === topic && event.key.startsWith(prefix))
+    own = (await read()).filter((event) => event.topic === topic && event.key.startsWith(prefix))
     return own.length >= 6
   }, 120_000)
   return own.map(({ key, value, headers }) => ({ key, value, headers }))
@@ -125,20 +126,28 @@ async function publishForeign(context: FaultContext): Promise<{ bite: string; co
   return { bite: `${foreign.length} records of 7 kinds`, count: foreign.length }
 }
 
-/** A record that ends whoever takes it, for a while: its partition waits, the others do not. */
-async function crashOnRecord({ stack, uploads, workload }: FaultContext): Promise<string | undefined> {
-  const { points, sql } = stack
+const deadLetters = 'user.verified.dead-letter'
+/** What the stage table says of it: the first attempt and the retries. */
+const mostAttempts = makeWalletTrigger(1).maximumRetryAttempts + 1
+
+/** A record that ends whoever takes it, until it is with the dead letters: its partition waits for that long, the others do not. */
+async function crashOnRecord({ stack, uploads }: FaultContext): Promise<string | undefined> {
+  const { points } = stack
   const victim = uploads.findLast(({ kind }) => kind === 'good')
   if (victim === undefined) return undefined
-  const before = points.countBites('wallet-before-derive')
+  const [before, from] = [points.countBites('wallet-before-derive'), await readOffsets(stack, [deadLetters])]
   points.armFor('wallet-before-derive', victim.userId)
-  await workload.done
-  await waitUntil(() => points.countBites('wallet-before-derive') - before >= 8, 90_000)
-  const [row] = await sql<[{ issued: boolean }]>`
-    select exists (select from wallet.wallets where user_id = ${victim.userId}) as issued`
+  let dead: SeenEvent | undefined
+  await waitUntil(async () => {
+    dead = (await readEvents(stack, from)).find(({ key }) => key === victim.userId)
+    return dead !== undefined
+  }, 400_000)
   points.disarm()
   const bites = points.countBites('wallet-before-derive') - before
-  return bites === 0 || row.issued ? undefined : `${bites} processes ended by one record, which came through in the end`
+  if (dead === undefined || bites === 0) return undefined
+  const attempts = Number(dead.headers.failure_attempts)
+  if (!(attempts <= mostAttempts)) throw new Error(`expected at most ${mostAttempts} attempts; got ${attempts}`)
+  return `${bites} processes ended by one record, a dead letter after ${attempts} attempts of at most ${mostAttempts}`
 }
 
 export const recordFaults: readonly Fault[] = [

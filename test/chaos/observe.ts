@@ -80,9 +80,9 @@ export async function countOpen({ sql }: ChaosStack, prefix: string): Promise<Op
 /** By partition: the offset that the next record gets. */
 export type Offsets = ReadonlyMap<string, ReadonlyMap<number, bigint>>
 
-const topics = ['user.verified', 'wallet.created']
+const ownTopics = ['user.verified', 'wallet.created']
 
-export async function readOffsets({ kafka }: ChaosStack): Promise<Offsets> {
+export async function readOffsets({ kafka }: ChaosStack, topics = ownTopics): Promise<Offsets> {
   const admin = kafka.admin()
   await admin.connect()
   try {
@@ -99,9 +99,10 @@ export async function readOffsets({ kafka }: ChaosStack): Promise<Offsets> {
 /** The header of records that faults make up; others are the stack's own, and repetitions of them. */
 export const forged = 'forged'
 
-/** What the stack has put on both topics since those offsets. */
+/** What the stack has put on those topics since those offsets. */
 export async function readEvents(stack: ChaosStack, from: Offsets): Promise<SeenEvent[]> {
-  const to = await readOffsets(stack)
+  const topics = [...from.keys()]
+  const to = await readOffsets(stack, topics)
   const missing = new Set<string>()
   const places = topics.flatMap((topic) =>
     [...(to.get(topic) ?? [])].map(([partition, end]) => ({
