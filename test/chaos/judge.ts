@@ -23,11 +23,17 @@ function findLost(acceptances: readonly Acceptance[], seen: Observation): string
   const created = new Set(
     seen.events.filter(({ topic }) => topic === 'wallet.created').flatMap((event) => toKeyOf(event) ?? []),
   )
+  /** By document: the verification that answers it now. */
+  const newest = new Map(
+    acceptances.toSorted((a, b) => a.at - b.at).map((each) => [each.upload.sha256, each.verificationId]),
+  )
   return acceptances.flatMap(({ upload, verificationId }) => {
     const who = `${upload.userId} (${verificationId})`
     const row = rows.get(verificationId)
     if (row === undefined) return [`${who}: there is no row any more`]
     if (row.status === 'rejected' && upload.kind === 'cut') return []
+    // Sent again as its reasons asked, and answered by another verification of the user: that one is judged.
+    if (row.retriable && newest.get(upload.sha256) !== verificationId) return []
     if (row.status !== 'verified') return [`${who}: its ${upload.kind} document is ${row.status}`]
     if (upload.kind === 'cut') return [`${who}: its cut document is verified`]
     const key = toWalletKey(upload)

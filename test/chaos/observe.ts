@@ -13,6 +13,7 @@ export type SeenVerification = {
   readonly addressType: string
   readonly sha256: string
   readonly status: string
+  /** Rejected, and the reasons ask for the same document once more. */
   readonly retriable: boolean
 }
 
@@ -58,7 +59,7 @@ export async function readWallets({ sql }: ChaosStack): Promise<SeenWallet[]> {
 async function readVerifications({ sql }: ChaosStack, prefix: string): Promise<SeenVerification[]> {
   return await sql<SeenVerification[]>`
     select id, user_id as "userId", network, address_type as "addressType", encode(document_sha256, 'hex') as sha256, status,
-      status = 'expired' or (status = 'rejected' and not reasons @> '[{"retry": false}]') as retriable
+      status = 'rejected' and not reasons @> '[{"retry": false}]' as retriable
     from verification.verifications where starts_with(user_id, ${prefix})`
 }
 

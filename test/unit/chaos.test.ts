@@ -112,6 +112,14 @@ describe('the judge', () => {
     expect(judge([], { ...good, ...part }, [wallet]).changed.length).toBeGreaterThan(0)
   })
 
+  test('judges the verification that answers a document which was sent again', () => {
+    const rejected = { ...verification, id: 'v0', status: 'rejected', retriable: true }
+    const seen = { ...good, verifications: [rejected, verification] }
+    const first = { ...acceptance, verificationId: 'v0' }
+    expect(judge([first, { ...acceptance, at: 1 }], seen, []).lost).toEqual([])
+    expect(judge([first], seen, []).lost).toHaveLength(1)
+  })
+
   test('has a client repeat exactly the good documents whose verdict asks for it', () => {
     expect(findToRepeat([acceptance], [{ ...verification, status: 'rejected', retriable: true }])).toEqual([upload])
     expect(findToRepeat([acceptance], [verification])).toEqual([])
