@@ -36,7 +36,15 @@ export const assumed = {
   documentBytes: 1e6,
   documentDays: 15,
   /** Seconds that one invocation takes for one request, document or, besides its wallets' CPU, batch. */
-  seconds: { intake: 0.3, verification: 0.5, inspect: 0.3, read: 0.01, batch: 0.05, publishInVain: 8 },
+  seconds: {
+    intake: 0.3,
+    verification: 0.5,
+    inspect: 0.3,
+    read: 0.01,
+    batch: 0.05,
+    publishInVain: 8,
+    walletInVain: 30,
+  },
   /** Of an ACU: a quarter of a vCPU (db.r6g.large has 2 with the memory of 8), to be used to a half. */
   vcpuOfAcu: 0.25,
   databaseUse: 0.5,

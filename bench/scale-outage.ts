@@ -11,7 +11,12 @@ export type Plant = {
   readonly verification: { readonly atOnce: number; readonly seconds: number; readonly secondsWithoutKafka: number }
   /** Seconds after which SQS hands out again what failed. */
   readonly visibilitySeconds: number
-  readonly trigger: Pick<WalletTrigger, 'maximumConcurrency' | 'maximumRecordAgeSeconds'>
+  readonly trigger: Pick<
+    WalletTrigger,
+    'batchSize' | 'maximumConcurrency' | 'maximumRecordAgeSeconds' | 'maximumRetryAttempts'
+  >
+  /** Seconds for which an invocation of the wallet function tries in vain. */
+  readonly secondsInVain: number
   readonly pollers: MskKafka['pollers']
   /** Wallets a second of one invocation of the wallet function. */
   readonly walletsOfOne: number
@@ -146,7 +151,7 @@ function mend(state: State, time: number): void {
 const invocationsAtOnce = ({ plant, pollers }: State) =>
   Math.min(plant.trigger.maximumConcurrency, pollers * invocationsOfPoller)
 
-/** The wallet function, with that part of its containers; what is too old when it is tried is a dead letter. */
+/** The wallet function, with that part of its containers; the others try in vain. */
 function issue(state: State, time: number, open: number): void {
   const { plant, lag, stepSeconds } = state
   const taken = lag.take(invocationsAtOnce(state) * plant.walletsOfOne * open * stepSeconds)
@@ -157,12 +162,13 @@ function issue(state: State, time: number, open: number): void {
   strike(state.tried, made, 'newest')
   state.issued += taken.first + made
   state.unwritten += taken.first + made
-  const { first } = lag.take(
-    Number.POSITIVE_INFINITY,
-    ({ since }) => time - since > plant.trigger.maximumRecordAgeSeconds,
-  )
-  state.dead += first
-  state.deadLettered += first
+  // Dead letters: what was tried as often as the mapping does, a batch for each invocation, and what is too old.
+  const { batchSize, maximumRetryAttempts, maximumRecordAgeSeconds } = plant.trigger
+  const giveUpSeconds = (1 + maximumRetryAttempts) * plant.secondsInVain
+  const givenUp = lag.take(((invocationsAtOnce(state) * batchSize) / giveUpSeconds) * (1 - open) * stepSeconds)
+  const tooOld = lag.take(Number.POSITIVE_INFINITY, ({ since }) => time - since > maximumRecordAgeSeconds)
+  state.dead += givenUp.first + tooOld.first
+  state.deadLettered += givenUp.first + tooOld.first
 }
 
 /** Lambda looks at the lag each minute: one poller more, or one less. */

@@ -25,8 +25,7 @@ export function write(value: number, unit: string): string {
   return `${digits(value / step)} ${prefix}${isBytes ? unit : unit === '' ? '' : ` ${unit}`}`
 }
 
-export function writeDuration(seconds: number | undefined): string {
-  if (seconds === undefined) return 'more than 3 days'
+export function writeDuration(seconds: number): string {
   if (seconds < 60) return 'at once'
   if (seconds < 3600) return `${Math.round(seconds / 60)} min`
   return seconds < 48 * 3600 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`
@@ -79,6 +78,7 @@ function planPlant(users: number): Plant {
     },
     visibilitySeconds: assumed.visibilitySeconds,
     trigger: walletTrigger,
+    secondsInVain: assumed.seconds.walletInVain,
     pollers: kafka.pollers,
     walletsOfOne,
     vaultOpenSeconds: assumed.vaultOpenSeconds,
@@ -111,11 +111,12 @@ const runOutage = (users: number, part: Part, seconds: number): Course =>
     { stepSeconds: 30, horizonSeconds: startsAt + seconds + 3 * day, seed: 1 },
   )
 
-/** What is most where it piles up, dead letters if there are any, and the time until all of it is gone. */
-function describeCourse(part: Part, { most, deadLettered, drainSeconds }: Course): string {
+/** What is most where it piles up, dead letters if there are any, and the time until all of it is gone; if ever. */
+function describeCourse(part: Part, { most, deadLettered, drainSeconds, underWay }: Course): string {
   const piled = { database: most.refused, kafka: most.queued + most.unannounced, vault: most.lag }[part]
   const dead = deadLettered > 0 ? `, ${write(Math.round(deadLettered), '')} dead letters` : ''
-  return `${write(Math.round(piled), '')}${dead}; ${writeDuration(drainSeconds)}`
+  const rest = `${write(Math.round(underWay), '')} are left to a person`
+  return `${write(Math.round(piled), '')}${dead}; ${drainSeconds === undefined ? rest : writeDuration(drainSeconds)}`
 }
 
 const describeOutages = () =>

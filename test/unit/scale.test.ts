@@ -96,7 +96,8 @@ describe('the simulation', () => {
   const plant: Plant = {
     ...{ posts: wide, walletsOfOne: wide, announcements: wide, visibilitySeconds: 150, vaultOpenSeconds: 1e-9 },
     verification: { atOnce: wide, seconds: 1, secondsWithoutKafka: 1 },
-    trigger: { maximumConcurrency: wide, maximumRecordAgeSeconds: wide },
+    trigger: { batchSize: 1, maximumConcurrency: wide, maximumRecordAgeSeconds: wide, maximumRetryAttempts: 0 },
+    secondsInVain: Number.POSITIVE_INFINITY,
     pollers: { minimum: wide, maximum: wide },
     net: { overdueSeconds: wide, onTheirWay: 0, mostTries: 8 },
     clientRetrySeconds: 1,
@@ -168,6 +169,14 @@ describe('the simulation', () => {
     // 40,000 dead letters, 1000 with each sweep of a minute.
     expect(mended.drainSeconds).toBeGreaterThan(30 * 60)
     expect(mended.drainSeconds).toBeLessThan(60 * 60)
+  })
+
+  it('makes dead letters of what was tried as often as may be: a batch for each invocation and turn', () => {
+    const outage = { part: 'vault', startsAt: 0, seconds: 6000 } as const
+    const trigger = { batchSize: 100, maximumConcurrency: 4, maximumRecordAgeSeconds: wide, maximumRetryAttempts: 9 }
+    const tried = { ...plant, trigger, secondsInVain: 30 }
+    const { deadLettered } = simulate(tried, () => 10, outage, options)
+    expect(deadLettered / ((6000 / (10 * 30)) * 4 * 100)).toBeCloseTo(1, 2)
   })
 
   it('has pollers follow a lag, one a minute, and no more than there may be', () => {
