@@ -218,6 +218,21 @@ export function describePermissions(context: Context): void {
       expect((await invoke('Announce', {})).failed).toBe(false)
     })
 
+    it('announce without RequeueDocuments puts no document into the queue again', async () => {
+      const [row] = await context.sql()`
+        insert into verification.verifications
+          (id, user_id, network, address_type, document_sha256, request_id, created_at)
+        values (gen_random_uuid(), 'less-queue', 'tron', 'base58check', sha256('x'), 'permissions', now() - interval '2 hours')
+        returning id`
+      await withoutPermission('Announce', 'RequeueDocuments', async () => {
+        expect((await invoke('Announce', {})).failed).toBe(true)
+      })
+      expect((await invoke('Announce', {})).failed).toBe(false)
+      // Nobody ever put its document into the bucket: verification finds that out.
+      const readStatus = async () => (await call(context.api(), `/verify/${row?.id}`)).body.status
+      await expect.poll(readStatus, { timeout: 120_000, interval: 500 }).toBe('expired')
+    })
+
     it('read without its database secret reads nothing', async () => {
       await withoutPermission('Read', 'ReadOwnDatabaseSecret', async () => {
         expect((await call(context.api(), '/wallet/anyone')).status).toBe(503)
