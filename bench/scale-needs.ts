@@ -1,4 +1,5 @@
 // The arithmetic of docs/scale.md: what so many users need, at the busiest hour and when all are there.
+import { longestSweep } from '../functions/announce/announce.ts'
 import { assumed, measured, prod, quotas } from './scale-costs.ts'
 
 export const sizes = [1e6, 100e6, 2000e6] as const
@@ -15,7 +16,8 @@ const batchSize = prod.walletTrigger.batchSize
 export const pollerInvocations = 5
 /** Wallets a second of one invocation. */
 export const walletsOfOne = batchSize / (seconds.batch + (batchSize * measured.walletCpu) / 1000)
-export const announcementsOfOne = 500 / measured.announcementPageSeconds
+/** A second, of the one sweep: it has so much of each minute. */
+export const announcementsOfOne = (500 / measured.announcementPageSeconds) * (longestSweep / 60_000)
 
 const { document, wallet, announcement, look, read } = measured.databaseCpu
 const databaseMilliseconds = document + wallet + announcement + look

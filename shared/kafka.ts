@@ -26,6 +26,32 @@ export function toPublication(topic: string, record: EventRecord): Publication {
 const toMessagePart = (data: string | Uint8Array) => (typeof data === 'string' ? data : Buffer.from(data))
 const toNullablePart = (data: string | Uint8Array | null) => (data === null ? null : toMessagePart(data))
 
+/**
+ * Bytes of one request. A broker refuses what one request has for a partition beyond 1 MiB (message.max.bytes, overhead
+ * included), for ever: a page of rows that are all long would hold up all those behind it.
+ */
+const mostBytes = 512 * 1024
+
+/** Of keys and values; and of headers and what stands around each record, a generous guess. */
+const sizeOf = ({ key, value }: Publication) =>
+  [key, value].reduce((sum, part) => sum + (part === null ? 0 : Buffer.byteLength(part)), 256)
+
+/** In their order; one that is larger than a request should be is in a request of its own. */
+function splitBySize(publications: readonly Publication[]): readonly (readonly Publication[])[] {
+  const requests: Publication[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const publication of publications) {
+    bytes += sizeOf(publication)
+    if (bytes <= mostBytes) {
+      requests.at(-1)?.push(publication)
+      continue
+    }
+    requests.push([publication])
+    bytes = sizeOf(publication)
+  }
+  return requests
+}
+
 /** Records of one topic in one request, in their order. */
 function toTopicMessages(publications: readonly Publication[]): TopicMessages[] {
   const topics = Map.groupBy(publications, (publication) => publication.topic)
@@ -161,7 +187,10 @@ export function createPublisher(options: {
     try {
       await within(bound, async () => {
         producer ??= connect()
-        await (await producer).sendBatch({ acks: -1, timeout: 5000, topicMessages: toTopicMessages(publications) })
+        const open = await producer
+        for (const request of splitBySize(publications)) {
+          await open.sendBatch({ acks: -1, timeout: 5000, topicMessages: toTopicMessages(request) })
+        }
       })
       lastUse = now()
     } catch (error) {

@@ -52,8 +52,14 @@ export const bounds = {
 /** Of one sweep; the next one goes on. */
 export const mostPages = 20
 
+/** How long (ms) further pages are begun, as well: what is behind them in a sweep is to have its turn. */
+const longest = 4000
+
 async function repeat(pageSize: number, page: () => Promise<number>): Promise<void> {
-  for (let pages = 0; pages < mostPages; pages++) if ((await page()) < pageSize) return
+  const end = performance.now() + longest
+  for (let pages = 0; pages < mostPages; pages++) {
+    if ((await page()) < pageSize || performance.now() >= end) return
+  }
 }
 
 function addSeconds(date: Date, seconds: number): Date {
@@ -125,11 +131,15 @@ export async function mendMissing(ports: NetPorts, missing: Missing): Promise<nu
   const inTurn = (work: (tables: NetTables) => Promise<number>) =>
     ports.transaction(async (tables) => ((await tables.takeTurn()) ? await work(tables) : 0))
 
+  // Once a sweep: it reads all that are on their way.
+  await inTurn(async (tables) => {
+    await tables.strikeSettled(missing)
+    return 0
+  })
   await repeat(page, () =>
     inTurn(async (tables) => {
       const now = ports.now()
       const before = addSeconds(now, -overdueSeconds)
-      await tables.strikeSettled(missing)
       return missing === 'wallet'
         ? await tables.noteMissingWallets(before, now, page)
         : await tables.noteMissingVerdicts(before, { now, nextAt: addSeconds(now, overdueSeconds) }, page)

@@ -79,6 +79,14 @@ export async function readTopic(
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart) done.reject(payload.error)
     })
+    // Offsets without a record, as marks of transactions have, are read as well; a batch of nothing else comes here alone.
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+      const range = ranges.get(partition)
+      if (!isOpen || range === undefined) return
+      const behind = Math.min(Number(lastOffset) + 1, range.to)
+      next.set(partition, Math.max(next.get(partition) ?? 0, behind))
+      if (findLeft().length === 0) end()
+    })
     // Each time, before anything is fetched.
     consumer.on(consumer.events.GROUP_JOIN, () => {
       for (const [partition, offset] of next) consumer.seek({ topic, partition, offset: String(offset) })
@@ -97,10 +105,6 @@ export async function readTopic(
             next.set(batch.partition, offset + 1)
             if (!reading.take(toRecord(topic, batch.partition, message))) return end()
           }
-          // Offsets without a record, as a topic that is compacted has, are read as well.
-          const behind = Math.min(Number(batch.lastOffset()) + 1, range?.to ?? 0)
-          if (range !== undefined) next.set(batch.partition, Math.max(next.get(batch.partition) ?? 0, behind))
-          if (findLeft().length === 0) end()
         },
       })
     }

@@ -237,6 +237,26 @@ async function describeGroup(groupId: string) {
   }
 }
 
+test('offsets that hold no record, as the marks of transactions do, end no reading early and hold none up', async () => {
+  const producer = new Kafka({ clientId: 'test', brokers, logLevel: logLevel.NOTHING }).producer({
+    ...{ transactionalId: randomUUID(), idempotent: true, maxInFlightRequests: 1 },
+  })
+  await producer.connect()
+  for (const [partition, how] of [
+    [0, 'abort'],
+    [0, 'commit'],
+    [0, 'abort'],
+    [1, 'abort'],
+  ] as const) {
+    const transaction = await producer.transaction()
+    await transaction.send({ topic: deadLetterTopic, messages: [{ key: 'user-1', value: how, partition }] })
+    await transaction[how]()
+  }
+  await producer.disconnect()
+  const page = await findDeadLetters(ports, { source: 'topic', filter: {}, limit: 100, detail: 'places' })
+  expect(page).toMatchObject({ letters: [{ place: { partition: 0, offset: 2 } }], next: null })
+})
+
 test('a topic that is empty has no dead letter; one that is not there, and a broker that is away, are told', async () => {
   expect(await find('topic')).toEqual({ letters: [], next: null })
   const read = (client: Kafka, topic: string) =>

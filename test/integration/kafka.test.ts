@@ -100,6 +100,15 @@ test('one call publishes to several topics, and the events of one user stay in o
   }
 })
 
+test('a page of the longest events that there are arrives in its order, also when all are of one partition', async () => {
+  const topic = await kafka.createTopic(1)
+  // 255 code points, most of four bytes.
+  const userIds = Array.from({ length: 500 }, (_, number) => `${number + 100}${'\u{1f600}'.repeat(252)}`)
+  await open().publish(userIds.map((userId) => toPublication(topic, makeUserVerified(userId, 'tron'))))
+  const read = await kafka.readTopic(topic)
+  expect(read.map(({ key }) => key?.toString())).toEqual(userIds)
+})
+
 test('publishing nothing needs no broker', async () => {
   await open({ brokers: ['127.0.0.1:1'] }).publish([])
 })

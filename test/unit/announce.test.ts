@@ -1,6 +1,6 @@
 // The sweep: publish, then note; page by page; what fails stays for the next one; and what GET /health learns of it.
 import type { InvokeCommand } from '@aws-sdk/client-lambda'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { AnnouncePorts, AnnounceResult } from '../../functions/announce/announce.ts'
 import { type AnnounceDependencies, createHandler } from '../../functions/announce/handler.ts'
 import type { NetTables } from '../../functions/announce/net.ts'
@@ -19,6 +19,8 @@ import {
   makeWallet,
   noon,
 } from '../support/fakes.ts'
+
+afterEach(() => vi.useRealTimers())
 
 const makeId = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
 const minutesAgo = (minutes: number) => new Date(noon.getTime() - minutes * 60_000)
@@ -238,6 +240,30 @@ describe('a sweep', () => {
     expect(pages.flat().map(({ key }) => key)).toEqual(wallets.map(({ userId }) => userId))
   })
 
+  it('with a backlog that does not end gives the others their turn first, ends in time, and is measured', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const { handle, steps, metrics } = setUp(
+      { verifications: [makeVerified(1, minutesAgo(2))], waiting: [makeWaiting('7')] },
+      {
+        transaction: async (work) =>
+          work({
+            ...nothingMissing,
+            lockWallets: async (limit) => Array.from({ length: limit }, () => makeIssued()),
+            markWallets: async () => void vi.advanceTimersByTime(1000),
+            lockVerifications: async () => [makeVerified(1, minutesAgo(2))],
+            markVerifications: async () => {},
+            lockWaiting: async () => [makeWaiting('7')],
+            markReleased: async () => {},
+          }),
+      },
+    )
+    expect(await handle()).toEqual(done({ wallets: 40 * 500, verifications: 1, released: 1 }))
+    const own = steps.filter((step) => step !== 'publish wallet.created 500')
+    expect(own).toEqual(['ping', 'publish user.verified 1', 'root?', 'publish user.verified 1', 'beat ok'])
+    expect(steps.indexOf('root?')).toBe(4)
+    expect(metrics.values.backlog).toEqual([0])
+  })
+
   it('without a root lets what waits for one wait', async () => {
     const { handle, read } = setUp({ waiting: [makeWaiting('7')], rootExists: false })
     expect(await handle()).toMatchObject({ released: 0 })
@@ -342,6 +368,18 @@ describe('a sweep that fails', () => {
     faults.set(where, error)
     expect(await catchError(handle)).toBe(error)
     expect(steps).not.toContain('beat failing')
+  })
+})
+
+describe('a step that fails', () => {
+  it.each([
+    ['by a fault of its own', new Error('a row that cannot be told')],
+    ['as the queue is away', new UnavailableError('documents', 'away')],
+  ])('%s keeps nothing from those behind it, and fails the sweep', async (_, error) => {
+    const { handle, faults, read } = setUp({ wallets: [makeIssued()], waiting: [makeWaiting('7')] })
+    faults.set('mark wallets 1', error)
+    expect(await catchError(handle)).toBe(error)
+    expect(read()).toMatchObject({ wallets: [{}], waiting: [] })
   })
 })
 
