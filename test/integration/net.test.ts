@@ -9,6 +9,7 @@ import { readBacklog } from '../../functions/announce/backlog.ts'
 import { mostTries } from '../../functions/announce/net.ts'
 import type { Database } from '../../shared/database.ts'
 import { inTransaction } from '../../shared/database.ts'
+import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import { createPublisher } from '../../shared/kafka.ts'
 import type { KafkaRecord } from '../../shared/kafka-records.ts'
@@ -289,12 +290,15 @@ describe('a clock that jumps', () => {
   })
 })
 
+/** As what ends a sweep at once. */
+const ended = new UnavailableError('kafka', 'the process ended')
+
 /** A step of a sweep at which its process ends: after it, so that what it did is there and nothing is committed. */
-function makeCrashing(crashAt: number) {
+function makeCrashing(announcer: Database, crashAt: number) {
   const steps: string[] = []
   const step = (name: string) => {
     steps.push(name)
-    if (steps.length === crashAt) throw new Error('the process ended')
+    if (steps.length === crashAt) throw ended
   }
   const crashing = (tables: AnnounceTables): AnnounceTables =>
     Object.fromEntries(
@@ -307,7 +311,6 @@ function makeCrashing(crashAt: number) {
         },
       ]),
     ) as AnnounceTables
-  const announcer = database.open('app_announce')
   const overrides: Partial<AnnouncePorts> = {
     transaction: (work) => announcer.run((sql) => runAnnounceTransaction(sql, (tables) => work(crashing(tables)))),
     publish: async (publications) => {
@@ -324,23 +327,26 @@ function makeCrashing(crashAt: number) {
 
 test('a crash at any step sets the same going once more at most, and loses nothing', async () => {
   const seen = new Set<string>()
-  for (let crashAt = 1, ended = true; ended; crashAt++) {
+  // One connection for all of these sweeps: a server has a hundred.
+  const announcer = database.open('app_announce')
+  const transaction: AnnouncePorts['transaction'] = (work) => announcer.run((sql) => runAnnounceTransaction(sql, work))
+  for (let crashAt = 1, isThere = true; isThere; crashAt++) {
     const name = (what: string) => `${what} ${crashAt}`
     const event = await insertVerified({ userId: name('overdue') })
     const settled = await insertVerified({ userId: name('settled') })
     const document = await register({ userId: name('undecided') }, 0)
-    await sweep(601)
+    await sweep(601, { transaction })
     await issue(wallet, [toRecord(settled)])
 
-    const { steps, overrides } = makeCrashing(crashAt)
+    const { steps, overrides } = makeCrashing(announcer, crashAt)
     try {
       await sweep(7300, overrides)
-      ended = false
+      isThere = false
     } catch (error) {
-      expect(error).toEqual(new Error('the process ended'))
+      expect(error).toBe(ended)
     }
     for (const done of steps) seen.add(done)
-    await sweep(7300)
+    await sweep(7300, { transaction })
 
     expect(
       await owner`
