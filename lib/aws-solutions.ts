@@ -56,6 +56,13 @@ export const acknowledgements: readonly Acknowledgement[] = [
       'A document is an object of its own, named when it comes. Compensated: each of the two functions has one action on that prefix of that bucket.',
   },
   {
+    // The ARN of the cluster, as CloudFormation splits it for the name of a group.
+    id: 'AwsSolutions-IAM5[Resource::{"Fn::Select":[0,{"Fn::Split":[":cluster/",{"Fn::GetAtt":["KafkaCluster","Arn"]}]}]}:group/{"Fn::Select":[1,{"Fn::Split":[":cluster/",{"Fn::GetAtt":["KafkaCluster","Arn"]}]}]}/operate-*]',
+    paths: ['OperateIdentity/Policy'],
+    reason:
+      'Each reading of the dead letters has a consumer group of its own, or two of them would share the records. Compensated: the prefix is of this function alone, nothing is committed, and the one topic that may be read is named.',
+  },
+  {
     id: 'AwsSolutions-APIG2',
     paths: ['Http/Api'],
     reason:
