@@ -290,6 +290,14 @@ describe('a clock that jumps', () => {
   })
 })
 
+test('a row that was copied without its wallet is looked at again when its mark is taken away, as a restore does', async () => {
+  await insertVerified()
+  await owner`update verification.verifications set looked_at = ${laterBy(600)}`
+  expect(await sweep(7200)).toMatchObject({ republished: 0 })
+  await owner`update verification.verifications set looked_at = null where verified_at > ${laterBy(-3600)}`
+  expect(await sweep(7300)).toMatchObject({ republished: 1 })
+})
+
 /** As what ends a sweep at once. */
 const ended = new UnavailableError('kafka', 'the process ended')
 
