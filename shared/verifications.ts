@@ -85,11 +85,14 @@ export async function findVerification(sql: Sql, id: string): Promise<Verificati
   return row
 }
 
-/** Marks that attempt as being inspected; undefined when it is decided already, or when it is no longer the newest. */
+/**
+ * Marks that attempt as being inspected; undefined when it is decided already, or when it is no longer the newest. One that
+ * expired is inspected after all when its document comes: the client was told 202 while the document was looked for.
+ */
 export async function beginInspection(sql: Sql, id: string, attempt: number): Promise<Verification | undefined> {
   const [row] = await sql<Row[]>`
     update verification.verifications set status = 'processing'
-    where id = ${id} and attempt = ${attempt} and status in ('pending', 'processing')
+    where id = ${id} and attempt = ${attempt} and status in ('pending', 'processing', 'expired')
     returning ${verificationColumns(sql)}`
   return row
 }

@@ -202,6 +202,15 @@ test('inspection begins again for a message that comes again, and not after a ve
   expect(await beginInspection(verification, row.id, 1)).toBeUndefined()
 })
 
+test('an attempt that expired is inspected after all when its document comes, until it is another one', async () => {
+  const upload = makeUpload()
+  const expired = await judge(upload, { status: 'expired' })
+  expect(await beginInspection(verification, expired.id, 1)).toMatchObject({ status: 'processing', attempt: 1 })
+  await commitVerdict(verification, expired.id, 1, { status: 'expired' })
+  expect(await registerUpload(intake, upload)).toMatchObject({ status: 'pending', attempt: 2 })
+  expect(await beginInspection(verification, expired.id, 1)).toBeUndefined()
+})
+
 test('the first verdict stands', async () => {
   const verdicts: Verdict[] = [
     { status: 'verified', at: laterBy(1) },

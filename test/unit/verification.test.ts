@@ -74,7 +74,8 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
     beginInspection: async (id, attempt) => {
       step('begin')
       const row = table.get(id)
-      if (!row || row.attempt !== attempt || !['pending', 'processing'].includes(row.status)) return undefined
+      if (!row || row.attempt !== attempt || !['pending', 'processing', 'expired'].includes(row.status))
+        return undefined
       return update(id, { status: 'processing' })
     },
     findVerification: async (id) => {
@@ -246,10 +247,18 @@ describe('a message that comes again', () => {
     expect(batchItemFailures).toEqual([])
   })
 
-  it.each(['rejected', 'expired'] as const)('of a row that is %s: the verdict stands', async (status) => {
-    const { batchItemFailures, steps, row } = await verify(makeVerification({ status }))
+  it('of a row that is rejected: the verdict stands', async () => {
+    const { batchItemFailures, steps, row } = await verify(makeVerification({ status: 'rejected' }))
     expect(steps).toEqual(['begin', 'find'])
-    expect(row?.status).toBe(status)
+    expect(row?.status).toBe('rejected')
+    expect(batchItemFailures).toEqual([])
+  })
+
+  // Put while it was looked for, and found missing: the client was told 202.
+  it('of a row that expired: the document that came after all is judged', async () => {
+    const { batchItemFailures, row, published } = await verify(makeVerification({ status: 'expired' }), passed)
+    expect(row?.status).toBe('verified')
+    expect(published).toHaveLength(1)
     expect(batchItemFailures).toEqual([])
   })
 
