@@ -74,7 +74,9 @@ export function createHandler(dependencies: AnnounceDependencies) {
       return result
     } catch (error) {
       log.error('not announced: the next sweep tries again', { error })
-      if (error instanceof UnavailableError && error.part === 'kafka') await beat('failing')
+      const isKafkaAway = error instanceof UnavailableError && error.part === 'kafka'
+      // Whatever else a sweep failed by, Kafka has answered it.
+      if (isWhole || isKafkaAway) await beat(isKafkaAway ? 'failing' : 'ok')
       throw error
     } finally {
       if (isWhole) {
