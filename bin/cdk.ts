@@ -20,6 +20,8 @@ export function runCdk(client: ClientOptions, assembly: string, cdkArguments: re
   const program = [join(projectFolder, 'node_modules', 'aws-cdk', 'bin', 'cdk'), ...cdkArguments]
   return runNode([...program, '--app', assembly, '--no-notices'], {
     AWS_REGION: client.region,
+    // Otherwise the CLI says on standard output, in CI, what it says on standard error elsewhere.
+    CI: 'false',
     CDK_DISABLE_CLI_TELEMETRY: 'true',
   })
 }
