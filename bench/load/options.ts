@@ -9,7 +9,7 @@ export const usage = `usage: npm run load -- [flags]
   --feed           no documents: user.verified events straight onto Kafka, which measures the wallet function, the database
                    and the announcements alone
   --soak           20 minutes at 2 documents a second; fails unless memory and latency are flat
-  --overload       15 documents a second that each take long to inspect; fails unless that is five times what the pipeline
+  --overload       20 documents a second that each take long to inspect; fails unless that is five times what the pipeline
                    can take, the API stays up, and everything is worked off in the end
   --state DIR      measure the stack that runs with this --state, instead of one that is started and forgotten
   --report FILE    where the report goes (default .local/load/report.html)
@@ -43,7 +43,7 @@ const defaults = {
   documents: { rate: '5', duration: '60s' },
   feed: { rate: '1000', duration: '20s' },
   soak: { rate: '2', duration: '20m' },
-  overload: { rate: '15', duration: '30s' },
+  overload: { rate: '20', duration: '30s' },
 } as const
 
 /** No run sends more than this: it is held in memory, and each leaves a wallet. */
