@@ -27,6 +27,8 @@ import { quantile } from './statistics.ts'
 const longestStandstill = 240_000
 /** Reading the memory of forty processes takes a tenth of a second: milliseconds between two times. */
 const processesEvery = 5000
+/** In a soak, milliseconds between two times that memory is looked at behind a collection: those are judged. */
+const collectedEvery = 30_000
 let toldAt = Number.NEGATIVE_INFINITY
 
 const stopping = new AbortController()
@@ -109,6 +111,7 @@ async function measure(options: LoadOptions, stack: StackDescription, state: str
   }
   let movedAt = 0
   let nextProcesses = 0
+  let nextCollected = 0
   try {
     for (;;) {
       const at = now()
@@ -116,8 +119,9 @@ async function measure(options: LoadOptions, stack: StackDescription, state: str
       const before = samples.at(-1)
       samples.push(sample)
       if (at >= nextProcesses) {
-        const found = watcher.sampleProcesses(at)
+        const found = await watcher.sampleProcesses(at, options.preset === 'soak' && at >= nextCollected)
         if (found) processes.push(found)
+        if (found?.isCollected) nextCollected += collectedEvery
         nextProcesses += processesEvery
       }
       if (JSON.stringify(before?.progress) !== JSON.stringify(sample.progress)) movedAt = at

@@ -168,7 +168,8 @@ export function makeCharts(run: Run): readonly Chart[] {
       : [
           memoryChart(
             'Memory of the functions',
-            'The largest process of each function (PSS). A leak shows in the one that lives longest.',
+            'The largest process of each function (PSS). A leak shows in the one that lives longest. In a soak each throws away what ' +
+              'it no longer needs every half minute: what is left then is judged.',
             isFunction,
           ),
           memoryChart(

@@ -3,6 +3,7 @@ import { GetQueueAttributesCommand, ListQueuesCommand, SQSClient } from '@aws-sd
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import postgres from 'postgres'
 import type { StackDescription } from '../../test/support/local-stack.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import { type ProcessUse, readProcesses } from './processes.ts'
 
 /** How far the documents of the run have come, each counted at every stage that it has passed. */
@@ -25,7 +26,12 @@ export type Sample = {
   readonly lag: number
 }
 
-export type ProcessSample = { readonly at: number; readonly processes: readonly ProcessUse[] }
+export type ProcessSample = {
+  readonly at: number
+  readonly processes: readonly ProcessUse[]
+  /** Whether they had just thrown away what they no longer need. */
+  readonly isCollected: boolean
+}
 
 /** When one wallet of the run passed each stage, in milliseconds since the run began; null where that is not known. */
 export type Passage = {
@@ -41,7 +47,8 @@ export type Names = { readonly topic: string; readonly consumerGroupId: string }
 
 export type Watcher = {
   readonly sample: (at: number) => Promise<Sample>
-  readonly sampleProcesses: (at: number) => ProcessSample | undefined
+  /** `collect`: after each Node process threw away what it no longer needs, which takes a tenth of a second a process. */
+  readonly sampleProcesses: (at: number, collect: boolean) => Promise<ProcessSample | undefined>
   /** All of the run, when it is over. `began`: milliseconds since 1970. */
   readonly readPassages: (began: number) => Promise<readonly Passage[]>
   /** How many wallets there are for each user, network and address type of the run: more than one is one too many. */
@@ -124,9 +131,10 @@ export async function watchStack(stack: StackDescription, names: Names, run: str
       ])
       return { at, progress, queue: queue.messages, deadLetters: deadLetters.messages, lag }
     },
-    sampleProcesses: (at) => {
+    sampleProcesses: async (at, collect) => {
+      if (collect) await collectGarbage(readProcesses(stack.pid) ?? [])
       const processes = readProcesses(stack.pid)
-      return processes && { at, processes }
+      return processes && { at, processes, isCollected: collect }
     },
     readPassages: async (began) => {
       const toMilliseconds = (column: string) =>

@@ -1,0 +1,86 @@
+// Why a document is rejected: every code, stable, with what it tells the person who uploaded it. Each says what is wrong and
+// what to do now. docs/documents.md has them in one table.
+import type { Reason } from '../../shared/model.ts'
+
+/** More than the 50.3 megapixels of the largest common phone camera, and little enough to decode within the memory. */
+export const maximumPixels = 64_000_000
+/** 10 MiB: the largest document of any stage. */
+export const maximumBytes = 10 * 1024 * 1024
+
+/** `retry`: the same bytes may be sent again. What is a property of the bytes never passes later. */
+export const reasons = {
+  empty: { message: 'The document is empty. Upload the file again.', retry: false },
+  too_large: {
+    message: `The document is larger than ${maximumBytes / 1024 / 1024} MB. Photograph it with fewer pixels or scan it with fewer dots per inch, and upload the smaller file.`,
+    retry: false,
+  },
+  unsupported_type: {
+    message: 'The document is not a JPG, PNG or PDF, whatever its name says. Upload it in one of these formats.',
+    retry: false,
+  },
+  truncated: {
+    message:
+      'The end of the document is missing. Upload the complete file, or export or photograph the document again.',
+    retry: false,
+  },
+  hidden_content: {
+    message:
+      'The file holds something besides the document. Open it, export it anew as a JPG, PNG or PDF, and upload the new file.',
+    retry: false,
+  },
+  undecodable_image: {
+    message: 'The picture is damaged and cannot be shown. Save or photograph it again and upload the new file.',
+    retry: false,
+  },
+  too_many_pixels: {
+    message: `The picture has more than ${maximumPixels / 1_000_000} megapixels. Upload a smaller one.`,
+    retry: false,
+  },
+  animated: { message: 'The picture moves. Upload a still picture of the document.', retry: false },
+  too_small: {
+    message:
+      'The picture has too few pixels to read the document. Upload the original photograph, not a preview of it, or take one from nearer.',
+    retry: false,
+  },
+  blank: {
+    message: 'Nothing can be seen in the document. Check that it lies face up, and photograph or scan it again.',
+    retry: false,
+  },
+  too_dark: {
+    message: 'The picture is too dark to read. Photograph the document again in better light.',
+    retry: false,
+  },
+  too_bright: {
+    message: 'The picture is too bright to read. Photograph the document again without flash and out of direct light.',
+    retry: false,
+  },
+  blurred: {
+    message:
+      'The picture is blurred. Lay the document down, hold the camera still until it is in focus, and photograph it again.',
+    retry: false,
+  },
+  undecodable_pdf: {
+    message: 'The PDF is damaged and cannot be opened. Export it again and upload the new file.',
+    retry: false,
+  },
+  password_protected: {
+    message:
+      'The PDF cannot be read without its password. Save it without a password, or print it to a new PDF, and upload that.',
+    retry: false,
+  },
+  active_content: {
+    message: 'The PDF can do more than be read. Print it to a new PDF, and upload that.',
+    retry: false,
+  },
+  no_page: { message: 'The PDF has no page. Export it again and upload the new file.', retry: false },
+  too_many_pages: {
+    message: 'The PDF has too many pages. Upload only the pages that show the document.',
+    retry: false,
+  },
+  inspection_failed: {
+    message: 'The document could not be inspected. Upload it once more, or export or photograph it again.',
+    retry: true,
+  },
+} as const satisfies Record<string, Omit<Reason, 'code'>>
+
+export type ReasonCode = keyof typeof reasons
