@@ -21,8 +21,11 @@ const requests = { route: routes, outcome: outcomes } as const
 
 /** `passed`; the codes of reasons for a rejection; `lost`: there was no document any more. */
 const verdictReasons = [
-  ...(['passed', 'empty', 'unsupported_type', 'truncated', 'undecodable_image', 'too_many_pixels'] as const),
-  ...(['undecodable_pdf', 'no_page', 'inspection_failed', 'altered_document', 'lost', 'other'] as const),
+  ...(['passed', 'empty', 'too_large', 'unsupported_type', 'truncated', 'hidden_content'] as const),
+  ...(['undecodable_image', 'too_many_pixels', 'animated', 'too_small'] as const),
+  ...(['blank', 'too_dark', 'too_bright', 'blurred'] as const),
+  ...(['undecodable_pdf', 'password_protected', 'active_content', 'no_page', 'too_many_pages'] as const),
+  ...(['inspection_failed', 'altered_document', 'lost', 'other'] as const),
 ] as const
 export type VerdictReason = (typeof verdictReasons)[number]
 

@@ -37,7 +37,7 @@ describe('the workload', () => {
 
   test('has documents that pass and documents that are cut, each its own', async () => {
     const [good, cut] = [makeDocument('a'), makeCutDocument('a')]
-    expect(await inspectDocument(good)).toEqual({ verdict: 'passed', mediaType: 'image/png' })
+    expect(await inspectDocument(good)).toMatchObject({ verdict: 'passed', mediaType: 'image/png' })
     expect(await inspectDocument(cut)).toMatchObject({
       verdict: 'rejected',
       reasons: [{ code: 'truncated', retry: false }],

@@ -11,9 +11,8 @@ const photo = await readFixture('photo.jpg')
 const card = await readFixture('card.png')
 const letter = await readFixture('letter.pdf')
 
-const passed = (mediaType: string) => ({ verdict: 'passed', mediaType })
-const readCodes = (inspection: Inspection) =>
-  inspection.verdict === 'passed' ? [] : inspection.reasons.map((reason) => reason.code)
+const passed = (mediaType: string) => ({ verdict: 'passed', mediaType, reasons: [] })
+const readCodes = (inspection: Inspection) => inspection.reasons.map((reason) => reason.code)
 
 /** A copy of the bytes, changed in place by the given function. */
 function change(bytes: Buffer, edit: (copy: Buffer) => void): Buffer {
@@ -60,7 +59,7 @@ describe('a document that is what it must be', () => {
     ['card.png', card, 'image/png'],
     ['letter.pdf', letter, 'application/pdf'],
   ])('%s passes', async (_name, bytes, mediaType) => {
-    expect(await inspectDocument(bytes)).toEqual(passed(mediaType))
+    expect(await inspectDocument(bytes)).toMatchObject(passed(mediaType))
   })
 
   it.each([
@@ -70,7 +69,7 @@ describe('a document that is what it must be', () => {
     ['in grey', () => sharp(photo).greyscale().jpeg()],
     ['in CMYK', () => sharp(photo).toColourspace('cmyk').jpeg()],
   ])('a JPG %s passes', async (_name, encode) => {
-    expect(await inspectDocument(await encode().toBuffer())).toEqual(passed('image/jpeg'))
+    expect(await inspectDocument(await encode().toBuffer())).toMatchObject(passed('image/jpeg'))
   })
 
   it.each([
@@ -78,7 +77,7 @@ describe('a document that is what it must be', () => {
     ['with a palette', () => sharp(card).png({ palette: true })],
     ['of 16 bits', () => sharp(card).toColourspace('rgb16').png()],
   ])('a PNG %s passes', async (_name, encode) => {
-    expect(await inspectDocument(await encode().toBuffer())).toEqual(passed('image/png'))
+    expect(await inspectDocument(await encode().toBuffer())).toMatchObject(passed('image/png'))
   })
 
   it('a JPG whose scan header has the values of a progressive one passes, as many phones write it', async () => {
@@ -87,7 +86,7 @@ describe('a document that is what it must be', () => {
     const endOfSpectralSelection = scan + 5 + 2 * 3 + 1
     expect(photo[endOfSpectralSelection]).toBe(63)
     const odd = change(photo, (copy) => copy.writeUInt8(0, endOfSpectralSelection))
-    expect(await inspectDocument(odd)).toEqual(passed('image/jpeg'))
+    expect(await inspectDocument(odd)).toMatchObject(passed('image/jpeg'))
     expect(readCodes(await inspectDocument(odd.subarray(0, -2000)))).toEqual(['truncated'])
   })
 
@@ -182,12 +181,13 @@ describe('a bad document', () => {
   })
 
   it('is answered with what to do, and never with a retry of the same bytes', async () => {
-    expect(await inspectDocument(photo.subarray(0, -1))).toEqual({
+    expect(await inspectDocument(photo.subarray(0, -1))).toMatchObject({
       verdict: 'rejected',
       reasons: [
         {
           code: 'truncated',
-          message: 'The end of the document is missing. Upload the complete file, or export or photograph it again.',
+          message:
+            'The end of the document is missing. Upload the complete file, or export or photograph the document again.',
           retry: false,
         },
       ],

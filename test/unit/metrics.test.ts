@@ -1,6 +1,6 @@
 // The metrics as CloudWatch reads them: one line in the embedded metric format an invocation, or none.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { inspectDocument } from '../../functions/inspect/inspect-document.ts'
+import { reasons } from '../../functions/inspect/reasons.ts'
 import {
   countAnswers,
   createMetrics,
@@ -211,11 +211,8 @@ describe('answers', () => {
 })
 
 describe('the reasons of verdicts', () => {
-  it('are a dimension with every code that inspect finds, and one for all others', async () => {
-    const inspection = await inspectDocument(new Uint8Array())
-    const codes = inspection.verdict === 'rejected' ? inspection.reasons.map(({ code }) => code) : []
-    expect(codes).toEqual(['empty'])
-    expect(toVerdictReason('empty')).toBe('empty')
+  it('are a dimension with every code that inspect finds, and one for all others', () => {
+    for (const code of Object.keys(reasons)) expect(toVerdictReason(code)).toBe(code)
     expect(toVerdictReason('smudged')).toBe('other')
   })
 })

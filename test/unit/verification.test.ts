@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import type { SQSEvent } from 'aws-lambda'
 import { describe, expect, it } from 'vitest'
 import { createHandler as createInspectHandler } from '../../functions/inspect/handler.ts'
+import type { Inspection } from '../../functions/inspect/inspect-document.ts'
 import { createHandler } from '../../functions/verification/handler.ts'
 import { readInspectResult } from '../../functions/verification/inspect-result.ts'
 import type { InspectAnswer, VerifyDocumentsPorts } from '../../functions/verification/verify-documents.ts'
@@ -413,6 +414,8 @@ describe('the answer of inspect', () => {
 
 describe('the inspect function', () => {
   const bytes = Buffer.from('a document')
+  const checks = [{ check: 'size', outcome: 'passed', milliseconds: 1 }] as const
+  const inspection: Inspection = { verdict: 'passed', mediaType: 'image/png', reasons: [], rulesVersion: '1', checks }
   const setUpInspect = (readDocument: (key: string) => Promise<Uint8Array | undefined>) => {
     const log = createMemoryLog()
     const { count, counted } = createMemoryMetrics()
@@ -420,7 +423,7 @@ describe('the inspect function', () => {
       log,
       count,
       readDocument,
-      inspectDocument: async () => ({ verdict: 'passed', mediaType: 'image/png' }),
+      inspectDocument: async () => inspection,
     })
     return { log, counted, handle }
   }
@@ -434,8 +437,7 @@ describe('the inspect function', () => {
     expect(await handle({ key: 'incoming/x/1' })).toEqual({
       outcome: 'inspected',
       sha256: createHash('sha256').update(bytes).digest('hex'),
-      verdict: 'passed',
-      mediaType: 'image/png',
+      ...inspection,
     })
     expect(keys).toEqual(['incoming/x/1'])
   })
