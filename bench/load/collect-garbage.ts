@@ -4,7 +4,6 @@ import { readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import * as z from 'zod'
-import type { ProcessUse } from './processes.ts'
 
 /** Where Node's inspector listens when SIGUSR1 opens it: one process at a time. */
 const inspector = 'http://127.0.0.1:9229/json/list'
@@ -70,15 +69,14 @@ function isNode(pid: number): boolean {
 }
 
 /**
- * Collects in every Node process among these, one after the other. One that ends meanwhile is left out.
+ * Collects in that process, if it is a Node. One that ends meanwhile is nobody's fault.
  *
- * @throws when somebody else's inspector listens where theirs would
+ * @throws when somebody else's inspector listens where its own would
  */
-export async function collectGarbage(processes: readonly ProcessUse[]): Promise<void> {
+export async function collectGarbage(pid: number): Promise<void> {
+  if (!isNode(pid)) return
   if (await findTarget()) throw new Error(`expected nobody to listen at ${inspector}; a debugger does`)
-  for (const { pid } of processes.filter(({ pid }) => isNode(pid))) {
-    await collectIn(pid).catch((error: unknown) => {
-      if (isNode(pid)) throw error
-    })
-  }
+  await collectIn(pid).catch((error: unknown) => {
+    if (isNode(pid)) throw error
+  })
 }

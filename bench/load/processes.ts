@@ -79,15 +79,24 @@ function readBytes(pid: number): number {
   return Number(kilobytes) * 1024
 }
 
-/** Undefined where there is no /proc, as on macOS. */
-export function readProcesses(root: number): readonly ProcessUse[] | undefined {
+/**
+ * @param prepare what is done to each process just before it is looked at
+ * @returns undefined where there is no /proc, as on macOS
+ */
+export async function readProcesses(
+  root: number,
+  prepare: (pid: number) => Promise<void>,
+): Promise<readonly ProcessUse[] | undefined> {
   if (process.platform !== 'linux') return undefined
-  return [...nameProcesses(readRows(), root)].flatMap(([pid, name]) => {
+  const uses: ProcessUse[] = []
+  for (const [pid, name] of nameProcesses(readRows(), root)) {
+    await prepare(pid)
     const use = read(() => {
       const stat = readStat(pid)
       const cpuSeconds = (Number(stat[11]) + Number(stat[12])) / ticksPerSecond
       return { pid, name, bytes: readBytes(pid), cpuSeconds }
     })
-    return use ? [use] : []
-  })
+    if (use) uses.push(use)
+  }
+  return uses
 }

@@ -132,8 +132,7 @@ export async function watchStack(stack: StackDescription, names: Names, run: str
       return { at, progress, queue: queue.messages, deadLetters: deadLetters.messages, lag }
     },
     sampleProcesses: async (at, collect) => {
-      if (collect) await collectGarbage(readProcesses(stack.pid) ?? [])
-      const processes = readProcesses(stack.pid)
+      const processes = await readProcesses(stack.pid, collect ? collectGarbage : async () => {})
       return processes && { at, processes, isCollected: collect }
     },
     readPassages: async (began) => {

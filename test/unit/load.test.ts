@@ -312,12 +312,23 @@ describe('the verdict', () => {
   })
 
   it('of a soak is that of its memory and its latency', () => {
-    const soak = (leak: number): Run => {
+    const soak = (leak: number, slower = 0, busier = 0): Run => {
       const process = { pid: 1, name: 'wallet function', cpuSeconds: 0 }
       const minutes = Array.from({ length: 240 }, (_, at) => at * 5000)
       return makeRun({
         ...{ options: { ...options, preset: 'soak' }, sentAt: 1_200_000, endedAt: 1_205_000 },
-        posted: { ...posted, calls: minutes.map((at) => ({ at, milliseconds: 40 + (at % 7), status: 202 })) },
+        // A machine that gets busier slows the floor as well.
+        floor: {
+          broken: new Map(),
+          calls: minutes.map((at) => ({ at, milliseconds: 20 * (1 + busier * at), status: 304 })),
+        },
+        posted: {
+          ...posted,
+          calls: minutes.map((at) => ({
+            ...{ at, status: 202 },
+            milliseconds: (40 + (at % 7)) * (1 + busier * at) * (1 + slower * at),
+          })),
+        },
         passages: minutes.map((at) => ({
           ...{ accepted: at, verdict: at, event: at, announced: at },
           wallet: at + 3300,
@@ -330,12 +341,13 @@ describe('the verdict', () => {
         })),
       })
     }
-    expect(judge(soak(0)).ok).toBe(true)
-    const { ok, checks } = judge(soak(100_000))
-    expect(ok).toBe(false)
-    expect(checks.filter((check) => !check.ok).map(({ text }) => text)).toEqual([
+    const failures = (run: Run) => judge(run).checks.flatMap(({ ok, text }) => (ok ? [] : [text]))
+    expect(failures(soak(0))).toEqual([])
+    expect(failures(soak(0, 0, 1e-6))).toEqual([])
+    expect(failures(soak(100_000))).toEqual([
       expect.stringMatching(/^memory in use by wallet function: .* it grows\.$/),
     ])
+    expect(failures(soak(0, 1e-6))).toEqual([expect.stringMatching(/^POST \/verify over the floor: .* it grows\.$/)])
   })
 })
 
