@@ -144,7 +144,8 @@ function findTrends({ posted, floor, passages, processes, sentAt }: Run): readon
   const timed = [
     { name: 'POST /verify', unit: 'ms', values: latencies(posted?.calls ?? []) },
     {
-      ...{ name: 'POST /verify over the floor', unit: 'times' },
+      name: 'POST /verify over the floor',
+      unit: 'times',
       values: divideByFloor(posted?.calls ?? [], floor.calls),
     },
     { name: 'from POST to wallet', unit: 'ms', values: waits },
