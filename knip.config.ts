@@ -5,6 +5,8 @@ const config: KnipConfig = {
   entry: [
     'bin/{app,deploy,derive,destroy,diff,dlq,smoke,validate,vault}.ts',
     'functions/*/main.ts',
+    // Run by path, from `functions/inspect/spawn-parser.ts`.
+    'functions/inspect/parser.ts',
     // Run by path, from `local/bootstrap.mjs`.
     'bench/load.ts',
     // Served to browsers.

@@ -1,5 +1,5 @@
-// Turns the folders of `functions/` into folders that Lambda runs: one `main.mjs` each, its source map, and what it loads
-// at run time.
+// Turns the folders of `functions/` into folders that Lambda runs: one `main.mjs` each, its source map, and what it loads or
+// starts at run time.
 import { existsSync } from 'node:fs'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
@@ -64,7 +64,10 @@ export async function bundleFunctions(
   const folders = functionNames.map((name) => [name, join(output, name)] as const)
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: folders.map(([name]) => ({ in: join('functions', name, 'main.ts'), out: join(name, 'main') })),
+    entryPoints: [
+      ...folders.map(([name]) => ({ in: join('functions', name, 'main.ts'), out: join(name, 'main') })),
+      { in: 'functions/inspect/parser.ts', out: 'inspect/parser' },
+    ],
     outdir: output,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -85,6 +88,7 @@ export async function bundleFunctions(
   })
   refuseHeavyPackages(metafile)
   for (const [, folder] of folders) await nameSources(root, join(folder, 'main.mjs.map'))
+  await nameSources(root, join(output, 'inspect/parser.mjs.map'))
   await copyCertificates(root, output, metafile)
   await copyInspectFiles(root, join(output, 'inspect'), machine)
   await cp(join(root, 'functions/wallet/secp256k1/secp256k1.wasm'), join(output, 'wallet/secp256k1/secp256k1.wasm'))

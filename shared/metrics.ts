@@ -43,7 +43,7 @@ export const measured = {
   authorize: { tokens_accepted: {}, tokens_refused: { reason: tokenRefusals }, tokens_not_checked: {} },
   intake: { requests },
   read: { requests, wallet_reads: { answered_by: ['cache', 'cached_absence', 'database'] } },
-  inspect: { documents_inspected: { outcome: ['passed', 'rejected', 'absent', 'unreadable'] } },
+  inspect: { documents_inspected: { outcome: ['passed', 'rejected', 'absent', 'unreadable', 'crashed'] } },
   verification: { verdicts: { reason: verdictReasons }, documents_not_verified: {}, verdict_milliseconds: {} },
   wallet: {
     ...{ wallets_issued: {}, records_repeated: {}, records_set_aside: {}, records_retried: {} },

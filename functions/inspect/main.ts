@@ -6,17 +6,20 @@ import { createLog } from '../../shared/log.ts'
 import { createMetrics, flushAfter } from '../../shared/metrics.ts'
 import { inspectEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
-import { inspectDocument } from './inspect-document.ts'
+import { startParser } from './parser-process.ts'
 import { createReadDocument } from './read-document.ts'
+import { findParserProgram } from './spawn-parser.ts'
 
 const environment = parseEnvironment(inspectEnvironment, process.env)
 const metrics = createMetrics('inspect', environment.STAGE)
 const s3 = new S3Client(boundCalls({ attempts: 2, connect: 1000, request: 2500 }))
 
+const program = findParserProgram()
+
 const handle = createHandler({
   log: createLog('inspect'),
   count: metrics.count,
-  inspectDocument,
+  startParser: () => startParser(program),
   readDocument: createReadDocument(s3, environment.DOCUMENT_BUCKET),
 })
 

@@ -1,11 +1,12 @@
-// Reads what Lambda answers for an invocation of inspect: an answer, a crash, or a function that never began.
+// Reads what Lambda answers for an invocation of inspect: an answer, a crash of it or of its parser, or a function that never
+// began.
 import * as z from 'zod'
 import { UnavailableError } from '../../shared/errors.ts'
 import type { InspectAnswer } from './verify-documents.ts'
 
 const reasonSchema = z.object({ code: z.string(), message: z.string(), retry: z.boolean() })
 const answerSchema = z.union([
-  z.object({ outcome: z.enum(['absent', 'unreadable']) }),
+  z.object({ outcome: z.enum(['absent', 'unreadable', 'crashed']) }),
   z.object({ outcome: z.literal('inspected'), sha256: z.string(), verdict: z.literal('passed') }),
   z.object({
     outcome: z.literal('inspected'),

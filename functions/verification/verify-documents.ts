@@ -8,7 +8,7 @@ import { type Metrics, toVerdictReason, type VerdictReason } from '../../shared/
 import { parseDocumentKey, type Reason, type Verification } from '../../shared/model.ts'
 import type { Verdict } from '../../shared/verifications.ts'
 
-/** What inspect answered; `crashed`: it ended without an answer after it had begun. */
+/** What inspect answered; `crashed`: it, or its parser, ended without a verdict after it had begun. */
 export type InspectAnswer =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'unreadable' }
@@ -55,7 +55,7 @@ async function judge(ports: VerifyDocumentsPorts, key: string, verification: Ver
     case 'absent':
       return { status: 'expired' }
     case 'unreadable':
-      throw new UnavailableError('documents', 'inspect could not read the document in time')
+      throw new UnavailableError('documents', 'inspect could not read the document in time, or start its parser')
     case 'inspected':
       if (answer.sha256 !== Buffer.from(verification.documentSha256).toString('hex')) {
         return { status: 'rejected', reasons: [alteredReason] }

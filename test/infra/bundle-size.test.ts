@@ -73,17 +73,18 @@ describe.each(machines)('for %s', (stage, machine) => {
   })
 
   test('source maps name sources of the repository, and nothing of the machine that made them', () => {
-    for (const name of functionNames) {
-      const text = readFileSync(join(bundles()[name], 'main.mjs.map'), 'utf8')
+    const programs = [...functionNames.map((name) => [name, 'main'] as const), ['inspect', 'parser'] as const]
+    for (const [name, program] of programs) {
+      const text = readFileSync(join(bundles()[name], `${program}.mjs.map`), 'utf8')
       const { sources, sourcesContent } = JSON.parse(text)
-      expect(sources, name).toContain(`functions/${name}/main.ts`)
+      expect(sources, name).toContain(`functions/${name}/${program}.ts`)
       expect(
         sources.filter((source: string) => !/^(functions|shared|node_modules)\//.test(source)),
         name,
       ).toEqual([])
       expect(sourcesContent, name).toBeUndefined()
       // Node parses it at each cold start: all lines of the packages would make it larger than the code.
-      expect(text.length, name).toBeLessThan(statSync(join(bundles()[name], 'main.mjs')).size / 2)
+      expect(text.length, name).toBeLessThan(statSync(join(bundles()[name], `${program}.mjs`)).size / 2)
     }
   })
 })

@@ -30,6 +30,7 @@ beforeEach(() => {
     mkdirSync(join(root, 'functions', name), { recursive: true })
     writeFileSync(join(root, 'functions', name, 'main.ts'), 'export const handler = async (): Promise<number> => 1\n')
   }
+  writeFileSync(join(root, 'functions/inspect/parser.ts'), 'export {}\n')
   mkdirSync(join(root, 'functions/migrate/migrations'))
   writeFileSync(join(root, 'functions/migrate/migrations/0001-first.sql'), 'select 1;\n')
   cpSync(join(project, 'functions/wallet/secp256k1'), join(root, 'functions/wallet/secp256k1'), { recursive: true })
@@ -151,25 +152,30 @@ test('who opens a database of RDS finds its certificates beside itself, in no fi
   expect(existsSync(join(bundles.intake, 'node_modules'))).toBe(false)
 })
 
-test('inspect finds sharp and the wasm of PDFium beside itself', async () => {
-  cpSync(join(project, 'functions/inspect/open-pdfium.ts'), join(root, 'functions/inspect/open-pdfium.ts'))
+test('inspect finds its parser beside itself, and that finds sharp and the wasm of PDFium', async () => {
+  for (const name of ['functions/inspect', 'shared']) cpSync(join(project, name), join(root, name), { recursive: true })
   writeFileSync(
     join(root, 'functions/inspect/main.ts'),
     `import { readFile } from 'node:fs/promises'
-    import sharp from 'sharp'
-    import { openPdfium } from './open-pdfium.ts'
-    export const handler = async (picture: string, letter: string) => {
-      const { width } = (await sharp(picture).raw().toBuffer({ resolveWithObject: true })).info
-      const document = await (await openPdfium()).loadDocument(await readFile(letter))
-      return { width: width > 0, pages: document.getPageCount() }
+    import { startParser } from './parser-process.ts'
+    import { findParserProgram } from './spawn-parser.ts'
+    export const handler = async (...files: string[]) => {
+      const program = findParserProgram()
+      const answers = [program.file]
+      for (const file of files) {
+        const parsed = await startParser(program).inspect(await readFile(file))
+        answers.push(parsed.outcome === 'inspected' ? parsed.inspection.mediaType : parsed.how)
+      }
+      return answers
     }`,
   )
   const bundles = await bundleApart()
-  const fixtures = join(project, 'test/fixtures')
-  expect(JSON.parse(call(bundles.inspect, join(fixtures, 'card.png'), join(fixtures, 'letter.pdf')))).toEqual({
-    width: true,
-    pages: 1,
-  })
+  const files = ['card.png', 'letter.pdf'].map((name) => join(project, 'test/fixtures', name))
+  expect(JSON.parse(call(bundles.inspect, ...files))).toEqual([
+    join(bundles.inspect, 'parser.mjs'),
+    'image/png',
+    'application/pdf',
+  ])
   expect(existsSync(join(bundles.read, 'node_modules'))).toBe(false)
 })
 

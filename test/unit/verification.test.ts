@@ -5,6 +5,7 @@ import type { SQSEvent } from 'aws-lambda'
 import { describe, expect, it } from 'vitest'
 import { createHandler as createInspectHandler } from '../../functions/inspect/handler.ts'
 import type { Inspection } from '../../functions/inspect/inspect-document.ts'
+import type { Parsed } from '../../functions/inspect/parser-process.ts'
 import { createHandler } from '../../functions/verification/handler.ts'
 import { readInspectResult } from '../../functions/verification/inspect-result.ts'
 import type { InspectAnswer, VerifyDocumentsPorts } from '../../functions/verification/verify-documents.ts'
@@ -380,6 +381,11 @@ describe('the answer of inspect', () => {
     expect(readInspectResult(undefined, JSON.stringify({ ...answer, mediaType: 'image/png' }))).toEqual(answer)
   })
 
+  it('that its parser crashed is a crash', () => {
+    const answer = { outcome: 'crashed', how: 'timeout', check: 'decode', sha256: sha256OfNothing }
+    expect(readInspectResult(undefined, JSON.stringify(answer))).toEqual(crashed)
+  })
+
   it.each([
     ['Unhandled', { errorType: 'Error', errorMessage: 'boom' }],
     ['Unhandled', { errorType: 'Runtime.ExitError', errorMessage: 'signal: killed' }],
@@ -416,6 +422,7 @@ describe('the inspect function', () => {
   const bytes = Buffer.from('a document')
   const checks = [{ check: 'size', outcome: 'passed', milliseconds: 1 }] as const
   const inspection: Inspection = { verdict: 'passed', mediaType: 'image/png', reasons: [], rulesVersion: '1', checks }
+  const parsed: Parsed = { outcome: 'inspected', inspection, cleanCopy: undefined, peakKilobytes: 1 }
   const setUpInspect = (readDocument: (key: string) => Promise<Uint8Array | undefined>) => {
     const log = createMemoryLog()
     const { count, counted } = createMemoryMetrics()
@@ -423,7 +430,7 @@ describe('the inspect function', () => {
       log,
       count,
       readDocument,
-      inspectDocument: async () => inspection,
+      startParser: () => ({ inspect: async () => parsed, kill: async () => {} }),
     })
     return { log, counted, handle }
   }

@@ -1,0 +1,51 @@
+// Starts the parser: without environment, with no more rights, addresses and time of the CPU than it needs.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** A program for Node, and what it may read: files, or folders with all that is in them, as `/folder/*`. */
+export type ParserProgram = { readonly file: string; readonly readable: readonly string[] }
+
+/** The one beside the bundle; where there is no bundle, the sources, and the packages and settings that they are run with. */
+export function findParserProgram(): ParserProgram {
+  const bundled = fileURLToPath(new URL('./parser.mjs', import.meta.url))
+  if (existsSync(bundled)) return { file: bundled, readable: [fileURLToPath(new URL('./*', import.meta.url))] }
+  const parts = ['functions/inspect/*', 'shared/*', 'node_modules/*', 'package.json']
+  return {
+    file: fileURLToPath(new URL('./parser.ts', import.meta.url)),
+    readable: parts.map((part) => fileURLToPath(new URL(`../../${part}`, import.meta.url))),
+  }
+}
+
+/**
+ * Of V8: its heap, MiB, and the largest memory of WebAssembly, in pages of 64 KiB. Such a memory takes all addresses at once that
+ * it may ever need, and 8 GiB more where a trap handler guards it, so neither can be where addresses are bounded.
+ */
+const memoryFlags = ['--max-old-space-size=384', '--disable-wasm-trap-handler', '--wasm-max-mem-pages=8192']
+/** JavaScript may read its own files and load sharp; it writes no file, starts no process and no thread. */
+const permissionFlags = ['--permission', '--allow-addons', '--no-warnings']
+
+/** KiB. 1.5 GiB of it are addresses that Node reserves and does not use. */
+const addressSpace = 4 * 1024 * 1024
+/** Seconds of CPU, all threads together: more than it can use in its time, for when nobody is left who would end it. */
+const cpuSeconds = 60
+
+/** Linux bounds what a shell asks for, which the program then takes the place of: also no core, and no file that grows. */
+const limits = `ulimit -v ${addressSpace} && ulimit -t ${cpuSeconds} && ulimit -c 0 && ulimit -f 0 && exec "$0" "$@"`
+
+/** Empty, but for where Lambda's own Node finds its libraries: its image says so by the environment. */
+const lambdaLibraries = '/var/lang/lib'
+const environment = existsSync(lambdaLibraries) ? { LD_LIBRARY_PATH: lambdaLibraries } : {}
+
+/** In a group of its own, so that all of it can be killed. Its answers come on a fourth pipe, its complaints on standard error. */
+export function spawnParser({ file, readable }: ParserProgram): ChildProcess {
+  const flags = [...memoryFlags, ...permissionFlags, ...readable.map((path) => `--allow-fs-read=${path}`)]
+  const node = [process.execPath, ...flags, file]
+  const [program = '', ...parameters] = process.platform === 'linux' ? ['/bin/sh', '-c', limits, ...node] : node
+  return spawn(program, parameters, {
+    env: environment,
+    cwd: '/',
+    detached: true,
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+  })
+}
