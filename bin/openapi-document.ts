@@ -3,7 +3,7 @@
 import * as z from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi'
 import { acceptedSchema } from '../functions/intake/answers.ts'
-import { bodySchema, walletBodySchema } from '../functions/intake/handler.ts'
+import { bodySchema, walletBodySchema } from '../functions/intake/requests.ts'
 import {
   addressSchema,
   healthChecksSchema,
