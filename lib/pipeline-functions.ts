@@ -56,8 +56,8 @@ export function addInspect(scope: Stack, around: Surroundings): AnyFunction {
     environment: { ...around.data.documents.grantGet(identity), STAGE: around.stage.name },
     // One full core: decoding is all computation. It also holds the pixels of a large photograph.
     memorySize: 1769,
-    // A document that fits takes a second or two; what takes longer is made to.
-    timeout: Duration.seconds(10),
+    // A document that fits takes a second or two; what takes longer is made to, and its parser is killed after 10 s.
+    timeout: Duration.seconds(11),
   })
 }
 

@@ -31,9 +31,12 @@ export type Parser = {
   readonly kill: () => Promise<void>
 }
 
-/** Milliseconds: until it waits for its document, and from there to its answer. */
-export type ParserDeadlines = { readonly start: number; readonly answer: number }
-export const parserDeadlines: ParserDeadlines = { start: 5000, answer: 10_000 }
+/**
+ * Milliseconds since it was started: by when it has to wait for its document, and by when it is killed. The function is given
+ * one second more, so the time in which the document comes counts as well.
+ */
+export type ParserDeadlines = { readonly waiting: number; readonly answered: number }
+export const parserDeadlines: ParserDeadlines = { waiting: 5000, answered: 10_000 }
 
 /** Of decoders and V8, when they are refused memory. */
 const memoryComplaint = /out of memory|cannot allocate|failed to allocate|bad_alloc|allocation failed/i
@@ -41,6 +44,7 @@ const longestComplaint = 16 * 1024
 
 export function startParser(program: ParserProgram, deadlines = parserDeadlines): Parser {
   const child = spawnParser(program)
+  const start = performance.now()
   const [documents, , complaints, answers] = child.stdio as unknown as [Writable, null, Readable, Readable]
   const ready = Promise.withResolvers<boolean>()
   const ended = Promise.withResolvers<'answered' | 'crash' | 'memory'>()
@@ -92,15 +96,26 @@ export function startParser(program: ParserProgram, deadlines = parserDeadlines)
     await gone.promise
   }
 
+  /** What a promise brings; when the deadline comes first, that instead. */
+  async function before<Value, Late>(deadline: number, promise: Promise<Value>, late: Late): Promise<Value | Late> {
+    const clock = Promise.withResolvers<Late>()
+    const timer = setTimeout(() => clock.resolve(late), start + deadline - performance.now())
+    try {
+      return await Promise.race([promise, clock.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   async function inspect(bytes: Uint8Array): Promise<Parsed> {
     try {
-      if (!(await within(deadlines.start, ready.promise, false))) {
+      if (!(await before(deadlines.waiting, ready.promise, false))) {
         throw new ParserNotStartedError(
           'expected a parser that waits for a document; it ended, or did not begin in time',
         )
       }
       documents.end(bytes)
-      const ending = await within(deadlines.answer, ended.promise, 'timeout' as const)
+      const ending = await before(deadlines.answered, ended.promise, 'timeout' as const)
       if (ending !== 'answered' || answer === undefined) {
         return { outcome: 'crashed', how: ending === 'answered' ? 'crash' : ending, check }
       }
@@ -113,15 +128,4 @@ export function startParser(program: ParserProgram, deadlines = parserDeadlines)
     }
   }
   return { inspect, kill }
-}
-
-/** What a promise brings; after so many milliseconds, that instead. */
-async function within<Value, Late>(milliseconds: number, promise: Promise<Value>, late: Late): Promise<Value | Late> {
-  const clock = Promise.withResolvers<Late>()
-  const timer = setTimeout(() => clock.resolve(late), milliseconds)
-  try {
-    return await Promise.race([promise, clock.promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -17,7 +17,7 @@ import {
 } from '../../shared/verifications.ts'
 import { verificationEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
-import { readInspectResult } from './inspect-result.ts'
+import { inspectDeadline, readInspectResult } from './inspect-result.ts'
 
 const environment = parseEnvironment(verificationEnvironment, process.env)
 const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
@@ -26,7 +26,7 @@ const database = openDatabase(new SecretsManagerClient(quickCalls), environment,
 })
 // One attempt: a repeated call would open the document twice; the queue is the retry. So each call has a connection of its
 // own: one that slept with the container could be dead, and there is no second attempt to find that out.
-const calls = boundCalls({ attempts: 1, connect: 2000, request: 12_000 })
+const calls = boundCalls({ attempts: 1, connect: 2000, request: inspectDeadline })
 const lambda = new LambdaClient({
   ...calls,
   requestHandler: { ...calls.requestHandler, httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },

@@ -5,6 +5,7 @@ import { announceEnvironment } from '../../functions/announce/environment.ts'
 import { authorizeEnvironment } from '../../functions/authorize/environment.ts'
 import { docsEnvironment } from '../../functions/docs/environment.ts'
 import { inspectEnvironment } from '../../functions/inspect/environment.ts'
+import { parserDeadlines } from '../../functions/inspect/parser-process.ts'
 import { intakeEnvironment } from '../../functions/intake/environment.ts'
 import { leaseSeconds } from '../../functions/intake/idempotency.ts'
 import { migrateEnvironment } from '../../functions/migrate/environment.ts'
@@ -12,6 +13,7 @@ import { operateEnvironment } from '../../functions/operate/environment.ts'
 import { provisionEnvironment } from '../../functions/provision/environment.ts'
 import { readEnvironment } from '../../functions/read/environment.ts'
 import { verificationEnvironment } from '../../functions/verification/environment.ts'
+import { inspectDeadline } from '../../functions/verification/inspect-result.ts'
 import { walletEnvironment } from '../../functions/wallet/environment.ts'
 import { localStage, type Resource, resourcesOf, synthesise, write } from './templates.ts'
 
@@ -64,7 +66,7 @@ const expected = {
   Inspect: {
     schema: inspectEnvironment,
     environment: { STAGE: 'local', DOCUMENT_BUCKET: '<DocumentBucket>' },
-    timeout: 10,
+    timeout: 11,
     memory: 1769,
   },
   Verification: {
@@ -240,6 +242,14 @@ test('verification takes batches from the queue, some at once, and reports the i
   // AWS's advice: a message stays hidden for six timeouts of its consumer.
   const { VisibilityTimeout } = data.Resources.VerificationQueue?.Properties ?? {}
   expect(VisibilityTimeout).toBe(6 * Number(functionOf('Verification').Properties.Timeout))
+})
+
+test('a parser is killed before inspect is, that before it is given up, and both twice before verification is', () => {
+  const timeoutOf = (name: string) => 1000 * Number(functionOf(name).Properties.Timeout)
+  expect(parserDeadlines.waiting).toBeLessThan(parserDeadlines.answered)
+  expect(parserDeadlines.answered).toBeLessThan(timeoutOf('Inspect'))
+  expect(timeoutOf('Inspect')).toBeLessThan(inspectDeadline)
+  expect(2 * inspectDeadline).toBeLessThan(timeoutOf('Verification'))
 })
 
 test('announce is called each minute, and nothing that failed is called again', () => {
