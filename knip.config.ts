@@ -18,6 +18,7 @@ const config: KnipConfig = {
     // Run by vitest in copies of the sources.
     'test/support/provide-postgres.ts',
     'test/fixtures/make.ts',
+    'test/fixtures/documents/{make,write-reasons}.ts',
   ],
   project: ['{bin,functions,lib,local,shared,test,bench}/**/*.{ts,mjs,js}'],
   ignoreDependencies: [

@@ -8,6 +8,7 @@ const benchmarks = {
   read: () => import('./read.ts'),
   nudge: () => import('./nudge.ts'),
   inspect: () => import('./inspect.ts'),
+  documents: () => import('./documents.ts'),
   bytes: () => import('./bytes.ts'),
   scale: () => import('./scale.ts'),
 }

@@ -36,3 +36,13 @@ export function theilSen(points: readonly Point[]): Slope | undefined {
   const take = (at: number) => slopes[Math.min(slopes.length - 1, Math.max(0, at))] ?? Number.NaN
   return { slope: median(slopes), low: take(Math.floor(middle - half)), high: take(Math.ceil(middle + half)) }
 }
+
+/** The interval of Wilson (1927) that holds the share of which `count` of `total` were seen, with 95 % confidence. */
+export function wilson(count: number, total: number): { readonly low: number; readonly high: number } {
+  const z = 1.96
+  const share = count / total
+  const middle = share + z ** 2 / (2 * total)
+  const half = z * Math.sqrt((share * (1 - share)) / total + z ** 2 / (4 * total ** 2))
+  const scale = 1 + z ** 2 / total
+  return { low: Math.max(0, (middle - half) / scale), high: Math.min(1, (middle + half) / scale) }
+}
