@@ -3,7 +3,7 @@ import type { KnipConfig } from 'knip'
 
 const config: KnipConfig = {
   entry: [
-    'bin/{app,deploy,derive,destroy,diff,dlq,smoke,validate,vault}.ts',
+    'bin/{app,deploy,derive,destroy,diff,dlq,inspect,smoke,validate,vault}.ts',
     'functions/*/main.ts',
     // Run by path, from `functions/inspect/spawn-parser.ts`.
     'functions/inspect/parser.ts',

