@@ -1419,6 +1419,8 @@ export interface components {
       "network": "ethereum" | "bitcoin" | "tron"
       "address_type": "eip55" | "p2pkh" | "p2sh-p2wpkh" | "p2wpkh" | "p2tr" | "base58check"
       "status": "pending" | "processing" | "verified" | "rejected" | "expired"
+      /** Which upload of this document it is, from 1 */
+      "attempt": number
       /** Why it was rejected; else empty */
       "reasons": ({
         /** For programs: stable */
@@ -1428,6 +1430,20 @@ export interface components {
         /** Whether the same bytes may be sent again */
         "retry": boolean
       })[]
+      /** How the verdict on this attempt came about; null where no inspection led to it */
+      "inspection": {
+        /** Of the rules that it was inspected by */
+        "rules_version": string
+        /** UTC */
+        "checked_at": string
+        /** What was asked of the document, in order */
+        "checks": ({
+          "check": string
+          /** `skipped`: one that it relies on had failed */
+          "outcome": "passed" | "failed" | "skipped"
+          "milliseconds": number
+        })[]
+      } | null
       /** UTC */
       "created_at": string
       /** UTC; null while it is not verified */

@@ -7,8 +7,9 @@ import { parseArgs } from 'node:util'
 import type postgres from 'postgres'
 import { runAnnounceTransaction } from '../functions/announce/announce-tables.ts'
 import { noteMissingWallets } from '../functions/announce/overdue.ts'
+import { registerUpload } from '../functions/intake/register-upload.ts'
 import { toUserVerified, toWalletCreated } from '../shared/events.ts'
-import { beginInspection, commitVerdict, markVerificationsAnnounced, registerUpload } from '../shared/verifications.ts'
+import { beginInspection, commitVerdict, markVerificationsAnnounced } from '../shared/verifications.ts'
 import { findWallet } from '../shared/wallets.ts'
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts'
 import { makeVerification, makeWallet, noon } from '../test/support/fakes.ts'
@@ -41,6 +42,11 @@ const readWal = async (sql: postgres.Sql): Promise<number> => {
   return row.bytes
 }
 
+/** As a picture's. */
+const checks = Array.from({ length: 11 }, (_, at) => ({
+  ...{ check: `a check, the ${at}`, outcome: 'passed' as const, milliseconds: 1.5 },
+}))
+
 /** Through the functions' own statements: an upload, its inspection, its verdict, its event, its wallet, its announcement. */
 async function measureCosts(database: TestDatabase): Promise<void> {
   const owner = database.connect()
@@ -59,12 +65,20 @@ async function measureCosts(database: TestDatabase): Promise<void> {
   const ids = Array.from({ length: users }, () => ({ id: randomUUID(), userId: randomUUID() }))
   await cost('a document: row, inspection, verdict, event noted', users, async () => {
     for (const { id, userId } of ids) {
-      await registerUpload(intake, {
-        ...{ id, userId, network: 'ethereum', addressType: 'eip55', requestId: randomUUID(), now: new Date() },
-        documentSha256: createHash('sha256').update(id).digest(),
-      })
+      const documentSha256 = createHash('sha256').update(id).digest()
+      await registerUpload(
+        intake,
+        {
+          ...{ id, userId, network: 'ethereum', addressType: 'eip55', requestId: randomUUID(), now: new Date() },
+          documentSha256,
+        },
+        10,
+      )
       await beginInspection(verification, id, 1)
-      await commitVerdict(verification, id, 1, { status: 'verified', at: new Date() })
+      await commitVerdict(verification, id, 1, {
+        ...{ status: 'verified', at: new Date(), documentMac: documentSha256 },
+        inspection: { rulesVersion: '1', checks },
+      })
       await markVerificationsAnnounced(verification, [id], new Date())
     }
   })

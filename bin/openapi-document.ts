@@ -300,6 +300,15 @@ export function makeOpenApiDocument() {
                 ...postLimits,
                 400: { malformed_body: badBody, invalid_idempotency_key: badKey, bad_request: badRequest },
                 403: { ...behindTheDoor[403], forbidden_user: otherUser },
+                409: {
+                  ...postLimits[409],
+                  verification_in_progress:
+                    'another document of the user for this network is not decided yet: `Location`',
+                },
+                429: {
+                  ...postLimits[429],
+                  too_many_attempts: 'the user has sent as many documents for this network within 24 hours as may be',
+                },
                 415: { unsupported_document_type: 'neither JPG, PNG nor PDF by its first bytes' },
                 422: {
                   invalid_field: badField,

@@ -24,6 +24,7 @@ export function addIntake(scope: Stack, around: Surroundings, announce: AnyFunct
       MAX_DOCUMENT_SIZE_MB: String(stage.maxDocumentSizeMb),
       POST_LIMIT_CAPACITY: String(stage.postLimit.capacity),
       POST_LIMIT_REFILL_PER_SECOND: String(stage.postLimit.refillPerSecond),
+      MAX_ATTEMPTS: String(stage.maxAttempts),
       ANNOUNCE_FUNCTION: announce.grantInvoke(identity),
     },
     // Holds a body of 6 MB as JSON, as text and as bytes at once.

@@ -57,13 +57,14 @@ export const chartJudged = (metrics: ServiceMetrics): readonly Chart[] => [
     left: percentiles((statistic, label) => metrics.own('verification', 'verdict_milliseconds', { statistic, label })),
   },
   {
-    title: 'Documents: set aside; inspected; to come again',
+    title: 'Documents: set aside; inspected; to come again; of another user too',
     left: [
       metrics.queue('deadLetterQueue', 'ApproximateNumberOfMessagesVisible', {
         statistic: Stats.MAXIMUM,
         label: 'set aside',
       }),
       metrics.own('verification', 'documents_not_verified', { label: 'to come again' }),
+      metrics.own('verification', 'documents_shared', { label: 'of another user too' }),
     ],
     right: [metrics.ownByDimension('inspect', 'documents_inspected', ['outcome'])],
   },

@@ -5,6 +5,7 @@ import type { Construct } from 'constructs'
 import type { TokenSettings } from '../functions/authorize/environment.ts'
 import { AuditTrail } from './audit-trail.ts'
 import { DocumentBucket } from './document-bucket.ts'
+import { DocumentMacKey } from './document-mac-key.ts'
 import { MskCluster } from './msk-cluster.ts'
 import type { Stage } from './stage.ts'
 import { StorageKey } from './storage-key.ts'
@@ -22,6 +23,7 @@ export interface DataStackProps {
 export class DataStack extends Stack {
   private readonly stage: Stage
   readonly documents: DocumentBucket
+  readonly documentMacKey: DocumentMacKey
   readonly vault: Vault
   readonly database: WalletDatabase
   /** Undefined: functions are in no network of ours. */
@@ -43,6 +45,7 @@ export class DataStack extends Stack {
     })
     this.stage = stage
     this.documents = new DocumentBucket(this, 'Documents', { stage })
+    this.documentMacKey = new DocumentMacKey(this, 'DocumentMacKey', { stage })
     this.vault = new Vault(this, 'Vault', { stage })
     if (stage.network) {
       this.vpc = new Vpc(this, 'Network', { stage, network: stage.network })

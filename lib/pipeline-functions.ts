@@ -64,7 +64,7 @@ export function addInspect(scope: Stack, around: Surroundings): AnyFunction {
 /** `verification`, called by the queue of new documents. */
 export function addVerification(scope: Stack, around: Surroundings, inspect: AnyFunction): AnyFunction {
   const { stage } = around
-  const { database, documents, vpc } = around.data
+  const { database, documents, documentMacKey, vpc } = around.data
   const identity = new FunctionIdentity(scope, 'VerificationIdentity', { vpc })
   const verification = new ServiceFunction<VerificationEnvironment>(scope, 'Verification', {
     ...around,
@@ -76,6 +76,7 @@ export function addVerification(scope: Stack, around: Surroundings, inspect: Any
       ...around.events.grantPublishUserVerified(identity),
       STAGE: stage.name,
       INSPECT_FUNCTION: inspect.grantInvoke(identity),
+      ...documentMacKey.grantMac(identity),
     },
     memorySize: 256,
     timeout: documents.consumerTimeout,

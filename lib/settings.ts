@@ -50,6 +50,7 @@ function readKeys(text: string, context: z.RefinementCtx): NonNullable<TokenSett
 
 const settingsSchema = z.object({
   MAX_DOCUMENT_SIZE_MB: positiveInteger(1024).prefault('10'),
+  MAX_ATTEMPTS: positiveInteger(10_000).prefault('10'),
   VERIFICATION_DELAY_SECONDS: delaySeconds.prefault('3'),
   MAX_CONCURRENT_GENERATIONS: positiveInteger(10_000).prefault('50'),
   WALLET_OVERDUE_SECONDS: positiveInteger(604_800).prefault('600'),
@@ -88,6 +89,8 @@ const settingsSchema = z.object({
 export type Settings = {
   /** Upper bound of a decoded document, in MiB. */
   readonly maxDocumentSizeMb: number
+  /** Documents that a user may send for a network within 24 hours. */
+  readonly maxAttempts: number
   readonly verificationDelaySeconds: number
   /** Upper bound of concurrent invocations of the wallet function. */
   readonly maxConcurrentGenerations: number
@@ -134,6 +137,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const { data } = parsed
   return {
     maxDocumentSizeMb: data.MAX_DOCUMENT_SIZE_MB,
+    maxAttempts: data.MAX_ATTEMPTS,
     verificationDelaySeconds: data.VERIFICATION_DELAY_SECONDS,
     maxConcurrentGenerations: data.MAX_CONCURRENT_GENERATIONS,
     net: { walletOverdueSeconds: data.WALLET_OVERDUE_SECONDS, verdictOverdueSeconds: data.VERDICT_OVERDUE_SECONDS },

@@ -35,6 +35,8 @@ export const deployed = {
   // An access token is somebody's only by the deployer's choice of an issuer; a user pool of our own until then.
   tokens: { kind: 'user-pool', callbackUrls: ['http://localhost:3000/callback'] },
   maxDocumentSizeMb: 10,
+  // Whoever photographs a document for the tenth time is helped by a person rather than by another try.
+  maxAttempts: 10,
   verificationDelaySeconds: 3,
   // Ten times what is promised for 99 % of the wallets.
   net: { walletOverdueSeconds: 600, verdictOverdueSeconds: undefined },

@@ -36,6 +36,7 @@ export function localStage(settings: Settings): Stage {
       keys: settings.tokenKeys,
     },
     maxDocumentSizeMb: settings.maxDocumentSizeMb,
+    maxAttempts: settings.maxAttempts,
     verificationDelaySeconds: settings.verificationDelaySeconds,
     verificationBatchSize: 5,
     verificationMaximumConcurrency: 2,

@@ -129,6 +129,8 @@ export type Stage = {
   /** Whose access tokens are let in. Undefined: nobody's; the API then answers 401 to all but its public routes. */
   readonly tokens: TokenSettings | UserPoolTokens | undefined
   readonly maxDocumentSizeMb: number
+  /** Documents that a user may send for a network within 24 hours, until one is verified. */
+  readonly maxAttempts: number
   readonly verificationDelaySeconds: number
   /** Messages that one verification invocation takes, and how many of them run at once. */
   readonly verificationBatchSize: number

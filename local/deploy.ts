@@ -73,6 +73,7 @@ export async function synthesise(
     environment: {
       ...(await baseEnvironment(options.stateFolder)),
       MAX_DOCUMENT_SIZE_MB: String(settings.maxDocumentSizeMb),
+      MAX_ATTEMPTS: String(settings.maxAttempts),
       VERIFICATION_DELAY_SECONDS: String(settings.verificationDelaySeconds),
       MAX_CONCURRENT_GENERATIONS: String(settings.maxConcurrentGenerations),
       WALLET_OVERDUE_SECONDS: String(settings.net.walletOverdueSeconds),

@@ -37,7 +37,7 @@ const usage = `usage: npm start -- [flags]
                          everything when they stop
   --help                 show this
 
-Environment: MAX_DOCUMENT_SIZE_MB, VERIFICATION_DELAY_SECONDS, MAX_CONCURRENT_GENERATIONS,
+Environment: MAX_DOCUMENT_SIZE_MB, MAX_ATTEMPTS, VERIFICATION_DELAY_SECONDS, MAX_CONCURRENT_GENERATIONS,
   WALLET_OVERDUE_SECONDS, VERDICT_OVERDUE_SECONDS; DATABASE_URL and
 KAFKA_BOOTSTRAP_SERVERS, to use a PostgreSQL or a Kafka of your own. See the README.`
 

@@ -18,16 +18,19 @@ export class RequestError extends Error {
   readonly issues: readonly Issue[] | undefined
   /** When the same may succeed although it is the caller's fault now: too many requests, or one that is still running. */
   readonly retryAfterSeconds: number | undefined
+  /** Where what stands in the way is told of: a path of this API. */
+  readonly location: string | undefined
 
   constructor(
     status: number,
     code: string,
     detail: string,
     issues?: readonly Issue[],
-    options: { readonly retryAfterSeconds?: number } = {},
+    options: { readonly retryAfterSeconds?: number; readonly location?: string } = {},
   ) {
     super(detail)
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.location = options.location
     this.status = status
     this.code = code
     this.issues = issues

@@ -52,6 +52,7 @@ export function toProblem(error: unknown, requestId: string): APIGatewayProxyRes
       // RFC 6750, 3. API Gateway passes it on under another name, `x-amzn-remapped-www-authenticate`.
       ...(error.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...(error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) }),
+      ...(error.location === undefined ? {} : { location: error.location }),
     }
     return problem(error.status, error.code, error.message, error.issues ? { issues: error.issues } : {}, headers)
   }

@@ -6,7 +6,7 @@ export const metricNamespace = 'verified-wallets'
 /** Within how many seconds of the POST a wallet is promised. The objective and its alarms are in lib/objectives.ts. */
 export const promisedSeconds = 60
 
-/** `limited`: 429, of the caller's own bucket; `failed`: any 5xx. */
+/** `limited`: 429, of the caller's own bucket or of a user's attempts; `failed`: any 5xx. */
 const outcomes = ['ok', 'refused', 'limited', 'failed'] as const
 export type Outcome = (typeof outcomes)[number]
 
@@ -44,7 +44,10 @@ export const measured = {
   intake: { requests },
   read: { requests, wallet_reads: { answered_by: ['cache', 'cached_absence', 'database'] } },
   inspect: { documents_inspected: { outcome: ['passed', 'rejected', 'absent', 'unreadable', 'crashed'] } },
-  verification: { verdicts: { reason: verdictReasons }, documents_not_verified: {}, verdict_milliseconds: {} },
+  verification: {
+    ...{ verdicts: { reason: verdictReasons }, documents_not_verified: {}, verdict_milliseconds: {} },
+    documents_shared: {},
+  },
   wallet: {
     ...{ wallets_issued: {}, records_repeated: {}, records_set_aside: {}, records_retried: {} },
     ...{ vault_empty: {}, vault_refused: {}, vault_opened: {} },

@@ -73,6 +73,16 @@ export function isRequestId(text: string): boolean {
 /** Why a document was rejected. `retry`: the same bytes may be sent again. */
 export type Reason = { readonly code: string; readonly message: string; readonly retry: boolean }
 
+/** What became of one question to a document. `skipped`: what it relies on had failed. */
+export type CheckResult = {
+  readonly check: string
+  readonly outcome: 'passed' | 'failed' | 'skipped'
+  readonly milliseconds: number
+}
+
+/** How a verdict came about: the version of the rules, and what was asked of the document, in order. */
+export type InspectionRecord = { readonly rulesVersion: string; readonly checks: readonly CheckResult[] }
+
 export const verificationStatuses = ['pending', 'processing', 'verified', 'rejected', 'expired'] as const
 export type VerificationStatus = (typeof verificationStatuses)[number]
 

@@ -1,8 +1,11 @@
 // The SQL of verification.verifications. Every change of state is one statement that names the states it may leave.
-import type { Sql } from './database.ts'
-import type { AddressType, Network, Reason, Verification } from './model.ts'
+import postgres from 'postgres'
+import { inTransaction, type Sql } from './database.ts'
+import { UnavailableError } from './errors.ts'
+import type { AddressType, InspectionRecord, Network, Reason, Verification } from './model.ts'
 
-type Row = Omit<Verification, 'documentSha256'> & { documentSha256: Buffer }
+/** As the driver reads one. */
+export type VerificationRow = Omit<Verification, 'documentSha256'> & { documentSha256: Buffer }
 
 /** As `Verification` names them. */
 export const verificationColumns = (sql: Sql) => sql`
@@ -10,60 +13,22 @@ export const verificationColumns = (sql: Sql) => sql`
   attempt, reasons, request_id as "requestId", created_at as "createdAt", verified_at as "verifiedAt",
   announced_at as "announcedAt"`
 
-/** What the client asked for, and the id that a new row would get. */
-export type Upload = {
+/** Whether its document is still to be judged. */
+export const isActive = ({ status }: Verification): boolean => status === 'pending' || status === 'processing'
+
+/** Whether a statement failed since it would have begun a second attempt of a user for a network. */
+export const isActiveTwice = (error: unknown): boolean =>
+  error instanceof postgres.PostgresError && error.constraint_name === 'verifications_active'
+
+/** What is asked for a person who is verified already, and the id that a new row would get. */
+export type Extension = {
   readonly id: string
   readonly userId: string
   readonly network: Network
   readonly addressType: AddressType
-  readonly documentSha256: Uint8Array
   readonly requestId: string
   readonly now: Date
 }
-
-/**
- * Finds or inserts the row that answers an upload: the verification that the user has passed for this network and
- * address type, whatever the document; else the row of this very document. A row whose verdict may be retried
- * (every reason says so) or whose document was lost is opened again, as one more attempt.
- */
-export async function registerUpload(sql: Sql, upload: Upload): Promise<Verification> {
-  const [verified] = await sql<Row[]>`
-    select ${verificationColumns(sql)} from verification.verifications
-    where user_id = ${upload.userId} and network = ${upload.network} and address_type = ${upload.addressType}
-      and status = 'verified'
-    order by verified_at, id
-    limit 1`
-  if (verified) return verified
-
-  const sameDocument = sql`
-    user_id = ${upload.userId} and network = ${upload.network} and address_type = ${upload.addressType}
-    and document_sha256 = ${upload.documentSha256}`
-  const [inserted] = await sql<Row[]>`
-    insert into verification.verifications
-      (id, user_id, network, address_type, document_sha256, request_id, created_at)
-    values
-      (${upload.id}, ${upload.userId}, ${upload.network}, ${upload.addressType}, ${upload.documentSha256},
-       ${upload.requestId}, ${upload.now})
-    on conflict (user_id, network, address_type, document_sha256) do nothing
-    returning ${verificationColumns(sql)}`
-  if (inserted) return inserted
-
-  const [reopened] = await sql<Row[]>`
-    update verification.verifications
-    set status = 'pending', attempt = attempt + 1, reasons = '[]', request_id = ${upload.requestId}
-    where ${sameDocument}
-      and (status = 'expired' or (status = 'rejected' and not reasons @> '[{"retry": false}]'))
-    returning ${verificationColumns(sql)}`
-  if (reopened) return reopened
-
-  const [existing] = await sql<
-    [Row]
-  >`select ${verificationColumns(sql)} from verification.verifications where ${sameDocument}`
-  return existing
-}
-
-/** What is asked for a person who is verified already, and the id that a new row would get. */
-export type Extension = Omit<Upload, 'documentSha256'>
 
 /**
  * The verification of a person for one more network and address type: the one that there is, else a new one, verified by
@@ -72,7 +37,7 @@ export type Extension = Omit<Upload, 'documentSha256'>
  * The server's own function decides: whoever may call it can make no other verified row.
  */
 export async function extendVerified(sql: Sql, extension: Extension): Promise<Verification | undefined> {
-  const [row] = await sql<Row[]>`
+  const [row] = await sql<VerificationRow[]>`
     select ${verificationColumns(sql)} from verification.extend_verified(
       ${extension.id}, ${extension.userId}, ${extension.network}, ${extension.addressType}, ${extension.requestId},
       ${extension.now})`
@@ -81,49 +46,103 @@ export async function extendVerified(sql: Sql, extension: Extension): Promise<Ve
 
 /** The row of that id, or undefined. */
 export async function findVerification(sql: Sql, id: string): Promise<Verification | undefined> {
-  const [row] = await sql<Row[]>`select ${verificationColumns(sql)} from verification.verifications where id = ${id}`
+  const [row] = await sql<
+    VerificationRow[]
+  >`select ${verificationColumns(sql)} from verification.verifications where id = ${id}`
   return row
 }
 
 /**
  * Marks that attempt as being inspected; undefined when it is decided already, or when it is no longer the newest. One that
  * expired is inspected after all when its document comes: the client was told 202 while the document was looked for.
+ *
+ * @throws {UnavailableError} when it had expired and the user has another attempt under way by now: this one waits for it
  */
 export async function beginInspection(sql: Sql, id: string, attempt: number): Promise<Verification | undefined> {
-  const [row] = await sql<Row[]>`
-    update verification.verifications set status = 'processing'
-    where id = ${id} and attempt = ${attempt} and status in ('pending', 'processing', 'expired')
-    returning ${verificationColumns(sql)}`
-  return row
+  try {
+    const [row] = await sql<VerificationRow[]>`
+      update verification.verifications set status = 'processing'
+      where id = ${id} and attempt = ${attempt} and status in ('pending', 'processing', 'expired')
+      returning ${verificationColumns(sql)}`
+    return row
+  } catch (error) {
+    if (!isActiveTwice(error)) throw error
+    throw new UnavailableError('inspection', 'another document of the user is not decided yet', { cause: error })
+  }
 }
 
-export type Verdict =
-  | { readonly status: 'verified'; readonly at: Date }
+/** What became of an attempt, when, and by which inspection, if one led to it. */
+export type Verdict = { readonly at: Date; readonly inspection: InspectionRecord | null } & (
+  | {
+      readonly status: 'verified'
+      /** Of the document, by which it is found again: `document_mac` of the row. */
+      readonly documentMac: Uint8Array
+    }
   | { readonly status: 'rejected'; readonly reasons: readonly Reason[] }
   | { readonly status: 'expired' }
+)
+
+/** The row as it is now. `sharesDocument`: this verdict came of a document that another user had been verified with. */
+export type Decision = { readonly verification: Verification; readonly sharesDocument: boolean }
 
 /**
  * Commits the verdict on that attempt, unless there is one: the first stands, for ever.
- * Answers the row as it is now; undefined when that attempt is no longer the newest.
+ * Undefined when that attempt is no longer the newest.
  */
 export async function commitVerdict(
   sql: Sql,
   id: string,
   attempt: number,
   verdict: Verdict,
-): Promise<Verification | undefined> {
-  const [decided] = await sql<Row[]>`
-    update verification.verifications
-    set
-      status = ${verdict.status},
-      reasons = ${sql.json(verdict.status === 'rejected' ? [...verdict.reasons] : [])},
-      verified_at = ${verdict.status === 'verified' ? verdict.at : null}
-    where id = ${id} and attempt = ${attempt} and status = 'processing'
-    returning ${verificationColumns(sql)}`
+): Promise<Decision | undefined> {
+  const decided = await (verdict.status === 'verified'
+    ? inTransaction(sql, async (tx) => {
+        await lockDocument(tx, verdict.documentMac)
+        return await decide(tx, id, attempt, verdict)
+      })
+    : decide(sql, id, attempt, verdict))
   if (decided) return decided
-  const [row] = await sql<Row[]>`
+  const [row] = await sql<VerificationRow[]>`
     select ${verificationColumns(sql)} from verification.verifications where id = ${id} and attempt = ${attempt}`
-  return row
+  return row && { verification: row, sharesDocument: false }
+}
+
+/** Of two users who are verified with one document at once, the second sees the first. Held until the transaction ends. */
+async function lockDocument(tx: Sql, documentMac: Uint8Array): Promise<void> {
+  const mac = Buffer.from(documentMac)
+  await tx`select pg_advisory_xact_lock(${mac.readInt32BE(0)}::integer, ${mac.readInt32BE(4)}::integer)`
+}
+
+async function decide(sql: Sql, id: string, attempt: number, verdict: Verdict): Promise<Decision | undefined> {
+  const documentMac = verdict.status === 'verified' ? verdict.documentMac : null
+  const [row] = await sql<(VerificationRow & { sharesDocument: boolean })[]>`
+    with decided as (
+      update verification.verifications as mine
+      set
+        status = ${verdict.status},
+        reasons = ${sql.json(verdict.status === 'rejected' ? [...verdict.reasons] : [])},
+        verified_at = ${verdict.status === 'verified' ? verdict.at : null},
+        document_mac = ${documentMac},
+        shares_document = exists (
+          select from verification.verifications as other
+          where other.document_mac = ${documentMac} and other.user_id <> mine.user_id)
+      where id = ${id} and attempt = ${attempt} and status = 'processing'
+      returning *
+    ), noted as (
+      -- The release before began attempts without a row: of a later one nobody knows since when.
+      insert into verification.attempts
+        (verification_id, attempt, user_id, network, began_at, decided_at, status, reasons, rules_version, checks)
+      select id, attempt, user_id, network, case when attempt = 1 then created_at else ${verdict.at} end, ${verdict.at},
+        status, reasons, ${verdict.inspection?.rulesVersion ?? null}, ${sql.json([...(verdict.inspection?.checks ?? [])])}
+      from decided
+      on conflict (verification_id, attempt) do update
+        set decided_at = excluded.decided_at, status = excluded.status, reasons = excluded.reasons,
+          rules_version = excluded.rules_version, checks = excluded.checks
+    )
+    select ${verificationColumns(sql)}, shares_document as "sharesDocument" from decided`
+  if (!row) return undefined
+  const { sharesDocument, ...verification } = row
+  return { verification, sharesDocument }
 }
 
 /** Notes that `user.verified` of these rows is on Kafka. The first time stands. */
@@ -145,7 +164,7 @@ export async function lockUnannouncedVerifications(
   verifiedBefore: Date,
   limit: number,
 ): Promise<readonly UnannouncedVerification[]> {
-  return await sql<(Row & { verifiedAt: Date })[]>`
+  return await sql<(VerificationRow & { verifiedAt: Date })[]>`
     select ${verificationColumns(sql)} from verification.verifications
     where status = 'verified' and announced_at is null
       and (verified_at < ${verifiedBefore} or extended_from is not null)

@@ -10,6 +10,8 @@ export const intakeEnvironment = z.object({
   /** The token bucket of each caller. */
   POST_LIMIT_CAPACITY: z.string().regex(/^[1-9]\d*$/),
   POST_LIMIT_REFILL_PER_SECOND: z.string().regex(/^\d+(\.\d+)?$/),
+  /** Of a user for a network, begun within 24 hours. */
+  MAX_ATTEMPTS: z.string().regex(/^[1-9]\d*$/),
   ANNOUNCE_FUNCTION: z.string().min(1),
 })
 

@@ -79,7 +79,7 @@ function unquote(text: string): string | undefined {
 
 /**
  * Runs the work of a request unless it was done under the same key, and gives the answer of then. An error of the caller's
- * is an answer as well; after one of ours the key is free again.
+ * is an answer as well; after one of ours, or one that says to come again, the key is free again.
  *
  * @param request `fingerprint` is SHA-256 of what the request asks for
  * @throws {RequestError} 409 while the same request is worked on, 422 when the key was another request's
@@ -136,8 +136,9 @@ async function workAndKeep(
     await ports.keepAnswer(keyed, toKept(result))
     return result
   } catch (error) {
-    if (error instanceof RequestError) await ports.keepAnswer(keyed, toKept(toProblem(error, event.requestId)))
-    else await release(ports, keyed, event)
+    if (error instanceof RequestError && error.retryAfterSeconds === undefined) {
+      await ports.keepAnswer(keyed, toKept(toProblem(error, event.requestId)))
+    } else await release(ports, keyed, event)
     throw error
   }
 }

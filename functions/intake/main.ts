@@ -10,11 +10,12 @@ import { createLog } from '../../shared/log.ts'
 import { countAnswers, createMetrics } from '../../shared/metrics.ts'
 import { createNudge } from '../../shared/nudge.ts'
 import { openDatabase } from '../../shared/rds.ts'
-import { extendVerified, registerUpload } from '../../shared/verifications.ts'
+import { extendVerified } from '../../shared/verifications.ts'
 import { intakeEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from './limit-tables.ts'
 import { createPutDocument } from './put-document.ts'
+import { registerUpload } from './register-upload.ts'
 
 const environment = parseEnvironment(intakeEnvironment, process.env)
 const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
@@ -49,7 +50,7 @@ const handle = createHandler({
   releaseKey: (request) => database.run((sql) => releaseKey(sql, request)),
   extendVerified: (extension) => database.run((sql) => extendVerified(sql, extension)),
   nudgeAnnounce: createNudge(lambda, environment.ANNOUNCE_FUNCTION, log),
-  registerUpload: (upload) => database.run((sql) => registerUpload(sql, upload)),
+  registerUpload: (upload) => database.run((sql) => registerUpload(sql, upload, Number(environment.MAX_ATTEMPTS))),
   putDocument: async (verification, document) => {
     try {
       await putDocument(verification, document)

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { crashPoint } from '../../shared/crash-point.ts'
 import { RequestError } from '../../shared/errors.ts'
 import type { AddressType, Network, Verification } from '../../shared/model.ts'
-import type { Upload } from '../../shared/verifications.ts'
+import type { Registration, Upload } from './register-upload.ts'
 
 export type ReceiveDocumentPorts = {
-  readonly registerUpload: (upload: Upload) => Promise<Verification>
+  readonly registerUpload: (upload: Upload) => Promise<Registration>
   /** Puts the object unless it is there. */
   readonly putDocument: (verification: Verification, document: Uint8Array) => Promise<void>
   readonly newId: () => string
@@ -38,25 +38,59 @@ function checkSignature(document: Uint8Array): void {
   )
 }
 
+/** What a client should wait (s) for the verdict on another document: mostly it is about to come. */
+const secondsToVerdict = 5
+
+/** @throws {RequestError} when the upload was not registered; the same may be when some time has passed */
+function requireRegistered(registration: Registration, now: Date): Verification {
+  switch (registration.outcome) {
+    case 'registered':
+      return registration.verification
+    case 'in_progress': {
+      const { id } = registration.verification
+      throw new RequestError(
+        409,
+        'verification_in_progress',
+        `expected no other document of the user under way for this network; verification ${id} is not decided yet. Ask for its verdict first`,
+        undefined,
+        { retryAfterSeconds: secondsToVerdict, location: `/verify/${id}` },
+      )
+    }
+    case 'too_many_attempts': {
+      const seconds = Math.ceil((registration.mayBeginAt.getTime() - now.getTime()) / 1000)
+      throw new RequestError(
+        429,
+        'too_many_attempts',
+        'too many documents of this user for this network within 24 hours; send one again after Retry-After seconds',
+        undefined,
+        { retryAfterSeconds: Math.max(seconds, 1) },
+      )
+    }
+  }
+}
+
 /**
  * Takes a document in. Row first, then object: whatever crashes in between, the client's repetition heals it, and
  * verification always finds a row.
  *
  * @returns the verification that answers this upload
- * @throws {RequestError} 415 when the first bytes are those of no known type
+ * @throws {RequestError} 415 when the first bytes are those of no known type, 409 while another document of the user is
+ * under way for the network, 429 when the user has begun too many attempts for it
  * @throws {UnavailableError} when Postgres or S3 is away
  */
 export async function receiveDocument(ports: ReceiveDocumentPorts, request: DocumentRequest): Promise<Verification> {
   checkSignature(request.document)
-  const verification = await ports.registerUpload({
+  const now = ports.now()
+  const registration = await ports.registerUpload({
     id: ports.newId(),
     userId: request.userId,
     network: request.network,
     addressType: request.addressType,
     documentSha256: createHash('sha256').update(request.document).digest(),
     requestId: request.requestId,
-    now: ports.now(),
+    now,
   })
+  const verification = requireRegistered(registration, now)
   crashPoint('intake-after-row')
   if (verification.status === 'pending') await ports.putDocument(verification, request.document)
   crashPoint('intake-after-object')

@@ -21,6 +21,10 @@ export const verificationSchema = z
     network,
     address_type: addressType,
     status: z.enum(verificationStatuses).meta({ examples: ['verified'] }),
+    attempt: z
+      .int()
+      .min(1)
+      .meta({ description: 'Which upload of this document it is, from 1', examples: [1] }),
     reasons: z
       .array(
         z.object({
@@ -30,6 +34,24 @@ export const verificationSchema = z
         }),
       )
       .meta({ description: 'Why it was rejected; else empty' }),
+    inspection: z
+      .object({
+        rules_version: z.string().meta({ description: 'Of the rules that it was inspected by', examples: ['1'] }),
+        checked_at: time.meta({ description: 'UTC', examples: ['2026-01-02T12:00:03.000Z'] }),
+        checks: z
+          .array(
+            z.object({
+              check: z.string().meta({ examples: ['structure'] }),
+              outcome: z
+                .enum(['passed', 'failed', 'skipped'])
+                .meta({ description: '`skipped`: one that it relies on had failed' }),
+              milliseconds: z.number().meta({ examples: [1.5] }),
+            }),
+          )
+          .meta({ description: 'What was asked of the document, in order' }),
+      })
+      .nullable()
+      .meta({ description: 'How the verdict on this attempt came about; null where no inspection led to it' }),
     created_at: createdAt,
     verified_at: time.nullable().meta({ description: 'UTC; null while it is not verified' }),
   })

@@ -20,16 +20,16 @@ import {
   type Network,
   networkSchema,
   userIdSchema,
-  type Verification,
   type Wallet,
 } from '../../shared/model.ts'
 import { readAddress } from '../../shared/validate-address.ts'
 import type { AddressBody, VerificationBody, WalletBody } from './answers.ts'
 import { checkHealth, type HealthPorts } from './check-health.ts'
+import type { InspectedVerification } from './find-verification.ts'
 
 export type ReadDependencies = HealthPorts & {
   readonly newId: () => string
-  readonly findVerification: (id: string) => Promise<Verification | undefined>
+  readonly findVerification: (id: string) => Promise<InspectedVerification | undefined>
   readonly findWallets: (userId: string) => Promise<readonly Wallet[]>
   readonly findWallet: (userId: string, network: Network, addressType: AddressType) => Promise<Wallet | undefined>
   readonly findWalletByAddress: (network: Network, address: string) => Promise<Wallet | undefined>
@@ -48,14 +48,21 @@ function answerKept(event: HttpRequest, body: unknown, { final }: { final: boole
   })
 }
 
-function toVerificationBody(verification: Verification): VerificationBody {
+function toVerificationBody(verification: InspectedVerification): VerificationBody {
+  const { inspection } = verification
   return {
     verification_id: verification.id,
     user_id: verification.userId,
     network: verification.network,
     address_type: verification.addressType,
     status: verification.status,
+    attempt: verification.attempt,
     reasons: [...verification.reasons],
+    inspection: inspection && {
+      rules_version: inspection.rulesVersion,
+      checked_at: inspection.checkedAt.toISOString(),
+      checks: [...inspection.checks],
+    },
     created_at: verification.createdAt.toISOString(),
     verified_at: verification.verifiedAt?.toISOString() ?? null,
   }

@@ -8,9 +8,9 @@ import { createLog } from '../../shared/log.ts'
 import { countAnswers, createMetrics } from '../../shared/metrics.ts'
 import type { AddressType, Network } from '../../shared/model.ts'
 import { openDatabase } from '../../shared/rds.ts'
-import { findVerification } from '../../shared/verifications.ts'
 import { findWallet, findWalletByAddress, findWallets } from '../../shared/wallets.ts'
 import { readEnvironment } from './environment.ts'
+import { findInspectedVerification } from './find-verification.ts'
 import { createHandler } from './handler.ts'
 import { type MemoryPorts, rememberWallets } from './remember-wallets.ts'
 
@@ -31,7 +31,7 @@ const handle = createHandler({
   log: createLog('read'),
   now,
   newId: randomUUID,
-  findVerification: (id) => database.run((sql) => findVerification(sql, id)),
+  findVerification: (id) => database.run((sql) => findInspectedVerification(sql, id)),
   findWallets: (userId) => database.run((sql) => findWallets(sql, userId)),
   findWallet: rememberWallets(
     (userId: string, network: Network, type: AddressType) =>

@@ -7,6 +7,7 @@ export const verificationEnvironment = z.object({
   ...kafkaEnvironment,
   ...metricsEnvironment,
   INSPECT_FUNCTION: z.string().min(1),
+  DOCUMENT_MAC_KEY_ARN: z.string().min(1),
   USER_VERIFIED_TOPIC: z.string().min(1),
 })
 

@@ -5,15 +5,21 @@ import { UnavailableError } from '../../shared/errors.ts'
 import type { InspectAnswer } from './verify-documents.ts'
 
 const reasonSchema = z.object({ code: z.string(), message: z.string(), retry: z.boolean() })
+const checkSchema = z.object({
+  check: z.string(),
+  outcome: z.enum(['passed', 'failed', 'skipped']),
+  milliseconds: z.number(),
+})
+const inspectedSchema = z.object({
+  outcome: z.literal('inspected'),
+  sha256: z.string(),
+  rulesVersion: z.string(),
+  checks: z.array(checkSchema),
+})
 const answerSchema = z.union([
   z.object({ outcome: z.enum(['absent', 'unreadable', 'crashed']) }),
-  z.object({ outcome: z.literal('inspected'), sha256: z.string(), verdict: z.literal('passed') }),
-  z.object({
-    outcome: z.literal('inspected'),
-    sha256: z.string(),
-    verdict: z.literal('rejected'),
-    reasons: z.array(reasonSchema).min(1),
-  }),
+  inspectedSchema.extend({ verdict: z.literal('passed') }),
+  inspectedSchema.extend({ verdict: z.literal('rejected'), reasons: z.array(reasonSchema).min(1) }),
 ])
 const errorSchema = z.object({ errorType: z.string().default(''), errorMessage: z.string().default('') })
 

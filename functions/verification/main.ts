@@ -1,4 +1,5 @@
 // Wires the verification function: environment, Postgres, the inspect function, Kafka.
+import { KMSClient } from '@aws-sdk/client-kms'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { boundCalls, quickCalls } from '../../shared/aws-clients.ts'
@@ -18,6 +19,7 @@ import {
 import { verificationEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 import { inspectDeadline, readInspectResult } from './inspect-result.ts'
+import { createMacDocument } from './mac-document.ts'
 
 const environment = parseEnvironment(verificationEnvironment, process.env)
 const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
@@ -44,6 +46,7 @@ const handle = createHandler({
   topic: environment.USER_VERIFIED_TOPIC,
   beginInspection: (id, attempt) => database.run((sql) => beginInspection(sql, id, attempt)),
   findVerification: (id) => database.run((sql) => findVerification(sql, id)),
+  macDocument: createMacDocument(new KMSClient(quickCalls), environment.DOCUMENT_MAC_KEY_ARN),
   commitVerdict: (id, attempt, verdict) => database.run((sql) => commitVerdict(sql, id, attempt, verdict)),
   markAnnounced: (ids, at) => database.run((sql) => markVerificationsAnnounced(sql, ids, at)),
   inspect: async (key) => {

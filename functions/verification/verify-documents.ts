@@ -5,21 +5,18 @@ import { toUserVerified } from '../../shared/events.ts'
 import { type Publish, toPublication } from '../../shared/kafka.ts'
 import type { Log } from '../../shared/log.ts'
 import { type Metrics, toVerdictReason, type VerdictReason } from '../../shared/metrics.ts'
-import { parseDocumentKey, type Reason, type Verification } from '../../shared/model.ts'
-import type { Verdict } from '../../shared/verifications.ts'
+import { type InspectionRecord, parseDocumentKey, type Reason, type Verification } from '../../shared/model.ts'
+import type { Decision, Verdict } from '../../shared/verifications.ts'
 
 /** What inspect answered; `crashed`: it, or its parser, ended without a verdict after it had begun. */
 export type InspectAnswer =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'unreadable' }
   | { readonly outcome: 'crashed' }
-  | { readonly outcome: 'inspected'; readonly sha256: string; readonly verdict: 'passed' }
-  | {
-      readonly outcome: 'inspected'
-      readonly sha256: string
-      readonly verdict: 'rejected'
-      readonly reasons: readonly Reason[]
-    }
+  | (InspectionRecord & { readonly outcome: 'inspected'; readonly sha256: string } & (
+        | { readonly verdict: 'passed' }
+        | { readonly verdict: 'rejected'; readonly reasons: readonly Reason[] }
+      ))
 
 export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'measure'> & {
   readonly log: Log
@@ -27,7 +24,9 @@ export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'meas
   readonly topic: string
   readonly beginInspection: (id: string, attempt: number) => Promise<Verification | undefined>
   readonly findVerification: (id: string) => Promise<Verification | undefined>
-  readonly commitVerdict: (id: string, attempt: number, verdict: Verdict) => Promise<Verification | undefined>
+  readonly commitVerdict: (id: string, attempt: number, verdict: Verdict) => Promise<Decision | undefined>
+  /** HMAC-SHA-256 under a key that nobody can read. Rejects with an `UnavailableError` when it could not be made. */
+  readonly macDocument: (documentSha256: Uint8Array) => Promise<Uint8Array>
   readonly markAnnounced: (ids: readonly string[], now: Date) => Promise<void>
   /** Rejects with an `UnavailableError` when inspect could not be called or was throttled. */
   readonly inspect: (key: string) => Promise<InspectAnswer>
@@ -49,20 +48,22 @@ async function judge(ports: VerifyDocumentsPorts, key: string, verification: Ver
   let answer = await ports.inspect(key)
   // A crash may have been another document's fault or a machine's; twice in a row it is this document's.
   if (answer.outcome === 'crashed') answer = await ports.inspect(key)
+  const at = ports.now()
   switch (answer.outcome) {
     case 'crashed':
-      return { status: 'rejected', reasons: [crashReason] }
+      return { status: 'rejected', at, inspection: null, reasons: [crashReason] }
     case 'absent':
-      return { status: 'expired' }
+      return { status: 'expired', at, inspection: null }
     case 'unreadable':
       throw new UnavailableError('documents', 'inspect could not read the document in time, or start its parser')
-    case 'inspected':
+    case 'inspected': {
+      const inspection = { rulesVersion: answer.rulesVersion, checks: answer.checks }
       if (answer.sha256 !== Buffer.from(verification.documentSha256).toString('hex')) {
-        return { status: 'rejected', reasons: [alteredReason] }
+        return { status: 'rejected', at, inspection, reasons: [alteredReason] }
       }
-      return answer.verdict === 'passed'
-        ? { status: 'verified', at: ports.now() }
-        : { status: 'rejected', reasons: answer.reasons }
+      if (answer.verdict === 'rejected') return { status: 'rejected', at, inspection, reasons: answer.reasons }
+      return { status: 'verified', at, inspection, documentMac: await ports.macDocument(verification.documentSha256) }
+    }
   }
 }
 
@@ -85,16 +86,18 @@ async function decide(ports: VerifyDocumentsPorts, key: string): Promise<Verific
     return row.attempt === named.attempt ? row : undefined
   }
   const verdict = await judge(ports, key, begun)
-  const decided = await ports.commitVerdict(named.id, named.attempt, verdict)
+  const decision = await ports.commitVerdict(named.id, named.attempt, verdict)
   crashPoint('verification-after-verdict')
   countVerdict(ports, begun, verdict)
+  // For who reviews, never in the log beside an id: two honest accounts may share a document.
+  if (decision?.sharesDocument) ports.count('documents_shared', 1)
   ports.log.info('verdict', {
     request_id: begun.requestId,
     verification_id: begun.id,
-    status: decided?.status ?? 'superseded',
+    status: decision?.verification.status ?? 'superseded',
     ...(verdict.status === 'rejected' ? { reason: verdict.reasons.map((reason) => reason.code).join(',') } : {}),
   })
-  return decided
+  return decision?.verification
 }
 
 const isToBeAnnounced = (row: Verification | undefined): row is Verification & { readonly verifiedAt: Date } =>

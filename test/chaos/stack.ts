@@ -62,7 +62,7 @@ export async function startChaosStack(folder: string, signal: AbortSignal): Prom
   const start = runStart(['--state', stateFolder, '--port', '0', '--mnemonic-file', mnemonicFile], {
     ...{ CHAOS_FOLDER: pointsFolder, CHAOS_PROXY: proxy.url, VERIFICATION_DELAY_SECONDS: '0' },
     ...{ WALLET_OVERDUE_SECONDS: '15', VERDICT_OVERDUE_SECONDS: '30' },
-    ...{ POST_LIMIT_CAPACITY: '1000000', POST_LIMIT_REFILL_PER_SECOND: '100000' },
+    ...{ MAX_ATTEMPTS: '1000', POST_LIMIT_CAPACITY: '1000000', POST_LIMIT_REFILL_PER_SECOND: '100000' },
   })
   signal.addEventListener('abort', () => start.child.kill('SIGTERM'))
   const description = await waitUntilStackIsReady(start, stateFolder).catch(async (error: unknown) => {

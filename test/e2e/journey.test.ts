@@ -1,7 +1,7 @@
 // The whole path through the deployed local stack: documents in over HTTP, wallets out, faults in between. Kafka and
 // Postgres are the test's own, given by their addresses, so that they can be stopped.
 import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -111,10 +111,18 @@ describe('addresses', () => {
         ...{ user_id: collector, network: 'bitcoin' as const, address_type },
       })),
     ]
-    await forEachAtOnce(uploads, 4, async (upload) => {
+    const post = async (upload: (typeof uploads)[number]) => {
       const answer = await postDocument(api, { ...upload, document: makeLetter(upload.user_id) })
       expect(answer.status).toBe(202)
-    })
+    }
+    const first = uploads.filter(({ address_type }) => address_type === undefined)
+    await forEachAtOnce(first, 4, post)
+    await waitForWallet(api, collector, 'bitcoin')
+    // Further types of a network one after another: one document of a user is under way for it at a time.
+    for (const upload of uploads.filter((each) => !first.includes(each))) {
+      await post(upload)
+      await waitForWallet(api, collector, 'bitcoin', { addressType: upload.address_type })
+    }
     const [demonstrated, held] = [
       await sql<{ userId: string }[]>`select user_id as "userId" from wallet.accounts`,
       users,
@@ -231,8 +239,18 @@ describe('user ids through the gateway', () => {
       expect(wallet.body).toMatchObject({ user_id, network: 'tron', address_type: 'base58check' })
       const verification = await call(api, `/verify/${posted.body.verification_id}`)
       expect(verification.body).toMatchObject({ user_id, status: 'verified', reasons: [] })
+      expect(JSON.stringify(verification)).not.toMatch(/share|mac/i)
     },
   )
+
+  it('they all had one document: each but the first is flagged in its row, where no caller sees it', async () => {
+    const flags = await sql<{ flag: boolean }[]>`
+      select shares_document as flag from verification.verifications
+      where document_sha256 = ${createHash('sha256').update(samples.card).digest()} and network = 'tron'
+      order by verified_at`
+    expect(flags.length).toBeGreaterThanOrEqual(10)
+    expect(flags.slice(1).every(({ flag }) => flag)).toBe(true)
+  })
 })
 
 describe('bad input over HTTP', () => {
@@ -287,7 +305,17 @@ describe('bad input over HTTP', () => {
       () => call(api, `/verify/${posted.body.verification_id}`),
       ({ body }) => body.status !== 'pending' && body.status !== 'processing',
     )
-    expect(verification.body).toMatchObject({ status: 'rejected', reasons: [{ code: 'truncated', retry: false }] })
+    expect(verification.body).toMatchObject({
+      ...{ status: 'rejected', attempt: 1, reasons: [{ code: 'truncated', retry: false }] },
+      inspection: {
+        rules_version: expect.any(String),
+        checked_at: expect.any(String),
+        checks: expect.arrayContaining([
+          { check: 'size', outcome: 'passed', milliseconds: expect.any(Number) },
+          expect.objectContaining({ outcome: 'failed' }),
+        ]),
+      },
+    })
     expect(await call(api, '/wallet/torn?network=bitcoin')).toMatchObject({ status: 404 })
   })
 
@@ -339,6 +367,28 @@ describe('further wallets, keys and limits', () => {
     expect(owner).toMatchObject({ status: 200, body: { user_id: holder, address: wallet.wallet_address } })
     const nobody = await call(api, '/wallet/unheard-of', { method: 'POST', body: '{"network":"tron"}' })
     expect(nobody).toMatchObject({ status: 404, body: { code: 'user_not_verified' } })
+  })
+
+  it('another document while one is under way: 409, which says where to ask; and so many a day: 429', async () => {
+    const id = randomUUID()
+    // Under way for as long as the test takes.
+    await sql`
+      insert into verification.verifications
+        (id, user_id, network, address_type, document_sha256, status, request_id, created_at, exclusive)
+      values (${id}, 'busy', 'tron', 'base58check', sha256('another'), 'processing', 'journey', now(), true)`
+    const post = () => postDocument(api, { user_id: 'busy', network: 'tron', document: makeLetter('busy') })
+    expect(await post()).toMatchObject({
+      status: 409,
+      headers: { location: `/verify/${id}`, 'retry-after': '5' },
+      body: { code: 'verification_in_progress', detail: expect.stringContaining(id) },
+    })
+    await sql`update verification.verifications set status = 'expired' where id = ${id}`
+    await sql`
+      insert into verification.attempts (verification_id, attempt, user_id, network, began_at)
+      select ${id}, n, 'busy', 'tron', now() from generate_series(1, 10) as n`
+    const refused = await post()
+    expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_attempts' } })
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(86_000)
   })
 
   it('Idempotency-Key: the answer of then, though the verification went on; 422 for another request', async () => {

@@ -27,6 +27,7 @@ test('the logical ids of what is stateful never change: a new id is a new, empty
     'AWS::IAM::Role VaultImportRole',
     'AWS::IAM::Role WalletRole',
     'AWS::KMS::Key DocumentKey',
+    'AWS::KMS::Key DocumentMacKey',
     'AWS::KMS::Key VaultKey',
     'AWS::S3::Bucket DocumentBucket',
     'AWS::S3::Bucket LogBucket',

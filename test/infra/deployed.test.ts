@@ -146,7 +146,10 @@ describe.each(names)('the network of %s', (name) => {
     ['Read', ['5432 <DatabaseSecurityGroup.GroupId>']],
     ['Migrate', ['443 secretsmanager', '5432 <DatabaseSecurityGroup.GroupId>']],
     ['Intake', ['443 0.0.0.0/0', '443 lambda', '5432 <DatabaseSecurityGroup.GroupId>']],
-    ['Verification', ['443 lambda', '5432 <DatabaseSecurityGroup.GroupId>', '9098 <KafkaSecurityGroup.GroupId>']],
+    [
+      'Verification',
+      ['443 kms', '443 lambda', '5432 <DatabaseSecurityGroup.GroupId>', '9098 <KafkaSecurityGroup.GroupId>'],
+    ],
     [
       'Announce',
       ['443 secretsmanager', '443 sqs', '5432 <DatabaseSecurityGroup.GroupId>', '9098 <KafkaSecurityGroup.GroupId>'],

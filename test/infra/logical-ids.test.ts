@@ -17,7 +17,7 @@ const stateful = [
 ]
 
 const everywhere = [
-  ...['AlarmTopic', 'DocumentBucket', 'DocumentKey', 'LogBucket', 'VaultKey', 'VaultSecret'],
+  ...['AlarmTopic', 'DocumentBucket', 'DocumentKey', 'DocumentMacKey', 'LogBucket', 'VaultKey', 'VaultSecret'],
   ...['VerificationDeadLetterQueue', 'VerificationQueue'],
   ...[
     'DocumentsLogsBucketPolicy2A826B84',

@@ -23,6 +23,7 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
       resources: ['<DatabaseVerificationSecret.Id>'],
     },
     InvokeInspect: { actions: ['lambda:InvokeFunction'], resources: ['<Inspect.Arn>'] },
+    CompareDocuments: { actions: ['kms:GenerateMac'], resources: ['<DocumentMacKey.Arn>'] },
     ConsumeVerificationQueue: {
       actions: ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
       resources: ['<VerificationQueue.Arn>'],

@@ -19,7 +19,7 @@ import { localStage, type Resource, resourcesOf, synthesise, write } from './tem
 
 const stage = localStage({
   ...{ MAX_DOCUMENT_SIZE_MB: '7', KAFKA_BOOTSTRAP_SERVERS: 'one:1,two:2' },
-  ...{ POST_LIMIT_CAPACITY: '20', POST_LIMIT_REFILL_PER_SECOND: '2.5' },
+  ...{ MAX_ATTEMPTS: '3', POST_LIMIT_CAPACITY: '20', POST_LIMIT_REFILL_PER_SECOND: '2.5' },
 })
 const { data, service } = synthesise(stage)
 const assertions = Assertions.fromJSON(service)
@@ -56,6 +56,7 @@ const expected = {
       STAGE: 'local',
       DOCUMENT_BUCKET: '<DocumentBucket>',
       MAX_DOCUMENT_SIZE_MB: '7',
+      MAX_ATTEMPTS: '3',
       POST_LIMIT_CAPACITY: '20',
       POST_LIMIT_REFILL_PER_SECOND: '2.5',
       ANNOUNCE_FUNCTION: `<${idOf('Announce')}>`,
@@ -77,6 +78,7 @@ const expected = {
       DATABASE_LOGIN: 'secret:<DatabaseVerificationSecret.Id>',
       STAGE: 'local',
       INSPECT_FUNCTION: `<${idOf('Inspect')}>`,
+      DOCUMENT_MAC_KEY_ARN: '<DocumentMacKey.Arn>',
     },
     timeout: 25,
     memory: 256,

@@ -172,7 +172,12 @@ describe.each(emulators)('$name', (emulator) => {
       const nothing = async () => undefined
       const handle = createHandler({
         ...{ log: createMemoryLog(), ...createMemoryMetrics(), now: () => new Date(), topic: 'user.verified' },
-        ...{ commitVerdict: nothing, markAnnounced: nothing, publish: nothing },
+        ...{
+          commitVerdict: nothing,
+          markAnnounced: nothing,
+          publish: nothing,
+          macDocument: async () => Buffer.alloc(32),
+        },
         findVerification: async () => makeVerification({ status: 'verified', verifiedAt: noon, announcedAt: noon }),
         inspect: async () => ({ outcome: 'absent' }),
         beginInspection: async (id, attempt) => {

@@ -12,9 +12,10 @@ import {
   rememberedSeconds,
 } from '../../functions/intake/idempotency.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from '../../functions/intake/limit-tables.ts'
+import { registerUpload } from '../../functions/intake/register-upload.ts'
 import type { Database } from '../../shared/database.ts'
 import { UnavailableError } from '../../shared/errors.ts'
-import { extendVerified, registerUpload } from '../../shared/verifications.ts'
+import { extendVerified } from '../../shared/verifications.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { call, createMemoryLog, makeHttpEvent, noon } from '../support/fakes.ts'
 
@@ -301,7 +302,7 @@ describe('the handler on these tables', () => {
         releaseKey: (request) => container.run((sql) => releaseKey(sql, request)),
         extendVerified: (extension) => container.run((sql) => extendVerified(sql, extension)),
         nudgeAnnounce: async () => {},
-        registerUpload: (upload) => container.run((sql) => registerUpload(sql, upload)),
+        registerUpload: (upload) => container.run((sql) => registerUpload(sql, upload, 1000)),
         putDocument: async ({ id }) => void objects.push(id),
         ...overrides,
       })

@@ -64,15 +64,20 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
   app_intake: {
     'verification.verifications': {
       select: true,
-      insert: 'address_type created_at document_sha256 id network request_id user_id',
-      update: 'attempt reasons request_id status',
+      insert: 'address_type created_at document_sha256 exclusive id network request_id user_id',
+      update: 'attempt exclusive reasons request_id status',
     },
+    'verification.attempts': { select: true, insert: 'attempt began_at network user_id verification_id' },
     'operations.rate_limits': { select: true, insert: '*', update: '*' },
     'operations.idempotency_keys': { select: true, insert: '*', update: '*', delete: true },
     'operations.heartbeats': { select: true, insert: '*', update: '*' },
   },
   app_verification: {
-    'verification.verifications': { select: true, update: 'announced_at reasons status verified_at' },
+    'verification.verifications': {
+      select: true,
+      update: 'announced_at document_mac reasons shares_document status verified_at',
+    },
+    'verification.attempts': { select: true, insert: '*', update: 'checks decided_at reasons rules_version status' },
     'operations.heartbeats': { select: true, insert: '*', update: '*' },
   },
   app_wallet: {
@@ -96,7 +101,12 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
     'operations.heartbeats': { select: true, insert: '*', update: '*' },
   },
   app_read: {
-    'verification.verifications': { select: true },
+    'verification.verifications': {
+      // Nothing of which users share a document.
+      select:
+        'address_type announced_at attempt created_at document_sha256 id network reasons request_id status user_id verified_at',
+    },
+    'verification.attempts': { select: true },
     'wallet.wallets': { select: true },
     'operations.heartbeats': { select: true },
   },

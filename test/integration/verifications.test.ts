@@ -2,22 +2,21 @@
 import { randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Upload } from '../../functions/intake/register-upload.ts'
 import { inTransaction } from '../../shared/database.ts'
 import { addressTypes, type Reason, type Verification } from '../../shared/model.ts'
 import {
   beginInspection,
-  commitVerdict,
   type Extension,
   extendVerified,
   findVerification,
   lockUnannouncedVerifications,
   markVerificationsAnnounced,
-  registerUpload,
-  type Upload,
   type Verdict,
 } from '../../shared/verifications.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { catchError, noon } from '../support/fakes.ts'
+import { commit, register, toExpired, toRejected, toVerified } from '../support/uploads.ts'
 
 let database: TestDatabase
 let owner: postgres.Sql
@@ -55,9 +54,9 @@ function makeUpload(overrides: Partial<Upload> = {}): Upload {
 
 /** Brings an upload's row to a verdict, as the verification function does. */
 async function judge(upload: Upload, verdict: Verdict): Promise<Verification> {
-  const row = await registerUpload(intake, upload)
+  const row = await register(intake, upload)
   await beginInspection(verification, row.id, row.attempt)
-  const decided = await commitVerdict(verification, row.id, row.attempt, verdict)
+  const decided = await commit(verification, row.id, row.attempt, verdict)
   if (!decided) throw new Error('expected a row')
   return decided
 }
@@ -67,7 +66,7 @@ const countRows = async (userId: string) =>
 
 test('a first upload is a pending row with all that was sent', async () => {
   const upload = makeUpload({ network: 'bitcoin', addressType: 'p2pkh' })
-  const row = await registerUpload(intake, upload)
+  const row = await register(intake, upload)
   expect(row).toEqual({
     id: upload.id,
     userId: upload.userId,
@@ -88,12 +87,12 @@ test('a first upload is a pending row with all that was sent', async () => {
 
 test('the same upload again is the same row, whatever its state', async () => {
   const upload = makeUpload()
-  const row = await registerUpload(intake, upload)
+  const row = await register(intake, upload)
   const again = { ...upload, id: randomUUID(), requestId: 'request-2', now: laterBy(1) }
-  expect(await registerUpload(intake, again)).toEqual(row)
+  expect(await register(intake, again)).toEqual(row)
   const begun = await beginInspection(verification, row.id, 1)
   expect(begun).toEqual({ ...row, status: 'processing' })
-  expect(await registerUpload(intake, again)).toEqual(begun)
+  expect(await register(intake, again)).toEqual(begun)
   expect(await countRows(upload.userId)).toBe(1)
 })
 
@@ -106,17 +105,19 @@ test('another document, network, address type or user is another row', async () 
     ...addressTypes.bitcoin.map((addressType) => ({ ...upload, network: 'bitcoin' as const, addressType })),
     { ...upload, userId: `${upload.userId}'` },
   ]
-  const rows = await Promise.all(others.map((other) => registerUpload(intake, { ...other, id: randomUUID() })))
+  const rows: Verification[] = []
+  // One after another: of a user and network one is under way at a time.
+  for (const other of others) rows.push(await judge({ ...other, id: randomUUID() }, toRejected([final])))
   expect(new Set(rows.map(({ id }) => id)).size).toBe(8)
 })
 
 test('user ids are compared byte by byte', async () => {
   const ids = ['é', 'e\u0301', 'E', 'e', 'e ', 'ß', 'ss', '\u{10ffff}', '\uffff', 'K', '\u212a', '１', '1']
-  const rows = await Promise.all(ids.map((userId) => registerUpload(intake, makeUpload({ userId }))))
+  const rows = await Promise.all(ids.map((userId) => register(intake, makeUpload({ userId }))))
   expect(new Set(rows.map(({ id }) => id)).size).toBe(ids.length)
   expect(rows.map(({ userId }) => userId)).toEqual(ids)
   const longest = '\u{1f600}'.repeat(255)
-  expect((await registerUpload(intake, makeUpload({ userId: longest }))).userId).toBe(longest)
+  expect((await register(intake, makeUpload({ userId: longest }))).userId).toBe(longest)
 })
 
 test('ten identical uploads at once are one row', async () => {
@@ -124,7 +125,7 @@ test('ten identical uploads at once are one row', async () => {
   await Promise.all(connections.map((sql) => sql`select`))
   for (let round = 0; round < 20; round++) {
     const upload = makeUpload()
-    const rows = await Promise.all(connections.map((sql) => registerUpload(sql, { ...upload, id: randomUUID() })))
+    const rows = await Promise.all(connections.map((sql) => register(sql, { ...upload, id: randomUUID() })))
     expect(new Set(rows.map(({ id }) => id)).size).toBe(1)
     expect(await countRows(upload.userId)).toBe(1)
 
@@ -132,120 +133,107 @@ test('ten identical uploads at once are one row', async () => {
     const [row] = rows
     if (!row) throw new Error('expected a row')
     await beginInspection(verification, row.id, 1)
-    await commitVerdict(verification, row.id, 1, { status: 'rejected', reasons: [passing] })
-    const again = await Promise.all(connections.map((sql) => registerUpload(sql, upload)))
+    await commit(verification, row.id, 1, toRejected([passing]))
+    const again = await Promise.all(connections.map((sql) => register(sql, upload)))
     expect(again.map(({ attempt, status }) => `${attempt} ${status}`)).toEqual(Array(10).fill('2 pending'))
   }
 })
 
 test('after a verdict that may be retried, the same document opens the row again as one more attempt', async () => {
   const upload = makeUpload()
-  const rejected = await judge(upload, { status: 'rejected', reasons: [passing, passing] })
+  const rejected = await judge(upload, toRejected([passing, passing]))
   expect(rejected).toMatchObject({ status: 'rejected', reasons: [passing, passing], attempt: 1 })
-  const reopened = await registerUpload(intake, { ...upload, id: randomUUID(), requestId: 'request-2' })
+  const reopened = await register(intake, { ...upload, id: randomUUID(), requestId: 'request-2' })
   expect(reopened).toEqual({ ...rejected, status: 'pending', attempt: 2, reasons: [], requestId: 'request-2' })
 
   // What is still under way for the first attempt changes nothing any more.
   expect(await beginInspection(verification, rejected.id, 1)).toBeUndefined()
-  expect(await commitVerdict(verification, rejected.id, 1, { status: 'verified', at: noon })).toBeUndefined()
+  expect(await commit(verification, rejected.id, 1, toVerified())).toBeUndefined()
   expect(await findVerification(verification, rejected.id)).toEqual(reopened)
 
-  expect(await judge(upload, { status: 'expired' })).toMatchObject({ status: 'expired', attempt: 2, reasons: [] })
-  expect(await judge(upload, { status: 'verified', at: noon })).toMatchObject({ status: 'verified', attempt: 3 })
+  expect(await judge(upload, toExpired)).toMatchObject({ status: 'expired', attempt: 2, reasons: [] })
+  expect(await judge(upload, toVerified())).toMatchObject({ status: 'verified', attempt: 3 })
 })
 
 test('after a final rejection the same document is rejected for ever', async () => {
   for (const reasons of [[final], [passing, final], [final, passing]]) {
     const upload = makeUpload()
-    const rejected = await judge(upload, { status: 'rejected', reasons })
-    expect(await registerUpload(intake, { ...upload, id: randomUUID() })).toEqual(rejected)
+    const rejected = await judge(upload, toRejected(reasons))
+    expect(await register(intake, { ...upload, id: randomUUID() })).toEqual(rejected)
   }
 })
 
 test('who has passed is answered by that verification, whatever the document', async () => {
   const upload = makeUpload()
   const other = { ...upload, id: randomUUID(), documentSha256: Buffer.alloc(32, 2) }
-  // Both are under way before the first verdict; the one that passed first answers.
-  await registerUpload(intake, upload)
-  await registerUpload(intake, other)
-  const second = await judge(upload, { status: 'verified', at: laterBy(2) })
-  const first = await judge(other, { status: 'verified', at: laterBy(1) })
-  expect(second.status).toBe('verified')
+  // The first document comes late, when the other one has passed; the one that passed first answers.
+  const lost = await judge(upload, toExpired)
+  const first = await judge(other, toVerified(laterBy(1)))
+  await beginInspection(verification, lost.id, 1)
+  expect((await commit(verification, lost.id, 1, toVerified(laterBy(2))))?.status).toBe('verified')
 
   const third = { ...upload, id: randomUUID(), documentSha256: Buffer.alloc(32, 3) }
-  expect(await registerUpload(intake, third)).toEqual(first)
-  expect(await registerUpload(intake, upload)).toEqual(first)
+  expect(await register(intake, third)).toEqual(first)
+  expect(await register(intake, upload)).toEqual(first)
   expect(await countRows(upload.userId)).toBe(2)
-  const onOther = await registerUpload(intake, { ...third, network: 'tron', addressType: 'base58check' })
+  const onOther = await register(intake, { ...third, network: 'tron', addressType: 'base58check' })
   expect(onOther).toMatchObject({ id: third.id, status: 'pending' })
 })
 
 test('who has passed for one Bitcoin type has not passed for another', async () => {
   const upload = makeUpload({ network: 'bitcoin', addressType: 'p2wpkh' })
-  const passed = await judge(upload, { status: 'verified', at: laterBy(1) })
+  const passed = await judge(upload, toVerified(laterBy(1)))
   const taproot = { ...upload, id: randomUUID(), addressType: 'p2tr' } as const
-  expect(await registerUpload(intake, taproot)).toMatchObject({
+  expect(await register(intake, taproot)).toMatchObject({
     id: taproot.id,
     status: 'pending',
     addressType: 'p2tr',
   })
-  expect(await registerUpload(intake, { ...upload, id: randomUUID() })).toEqual(passed)
+  expect(await register(intake, { ...upload, id: randomUUID() })).toEqual(passed)
 })
 
 test('inspection begins again for a message that comes again, and not after a verdict', async () => {
-  const row = await registerUpload(intake, makeUpload())
+  const row = await register(intake, makeUpload())
   expect(await beginInspection(verification, row.id, 2)).toBeUndefined()
   expect(await beginInspection(verification, randomUUID(), 1)).toBeUndefined()
   expect(await beginInspection(verification, row.id, 1)).toMatchObject({ status: 'processing' })
   expect(await beginInspection(verification, row.id, 1)).toMatchObject({ status: 'processing' })
-  await commitVerdict(verification, row.id, 1, { status: 'rejected', reasons: [final] })
+  await commit(verification, row.id, 1, toRejected([final]))
   expect(await beginInspection(verification, row.id, 1)).toBeUndefined()
 })
 
 test('an attempt that expired is inspected after all when its document comes, until it is another one', async () => {
   const upload = makeUpload()
-  const expired = await judge(upload, { status: 'expired' })
+  const expired = await judge(upload, toExpired)
   expect(await beginInspection(verification, expired.id, 1)).toMatchObject({ status: 'processing', attempt: 1 })
-  await commitVerdict(verification, expired.id, 1, { status: 'expired' })
-  expect(await registerUpload(intake, upload)).toMatchObject({ status: 'pending', attempt: 2 })
+  await commit(verification, expired.id, 1, toExpired)
+  expect(await register(intake, upload)).toMatchObject({ status: 'pending', attempt: 2 })
   expect(await beginInspection(verification, expired.id, 1)).toBeUndefined()
 })
 
 test('the first verdict stands', async () => {
-  const verdicts: Verdict[] = [
-    { status: 'verified', at: laterBy(1) },
-    { status: 'rejected', reasons: [passing] },
-    { status: 'rejected', reasons: [final] },
-    { status: 'expired' },
-  ]
+  const verdicts: Verdict[] = [toVerified(laterBy(1)), toRejected([passing]), toRejected([final]), toExpired]
   for (const verdict of verdicts) {
     const row = await judge(makeUpload(), verdict)
     expect(row.status).toBe(verdict.status)
     expect(row.verifiedAt).toEqual(verdict.status === 'verified' ? verdict.at : null)
-    for (const later of verdicts) expect(await commitVerdict(verification, row.id, 1, later)).toEqual(row)
+    for (const later of verdicts) expect(await commit(verification, row.id, 1, later)).toEqual(row)
   }
 })
 
 test('a verdict on what was never begun is none', async () => {
-  const row = await registerUpload(intake, makeUpload())
-  expect(await commitVerdict(verification, row.id, 1, { status: 'verified', at: noon })).toEqual(row)
+  const row = await register(intake, makeUpload())
+  expect(await commit(verification, row.id, 1, toVerified())).toEqual(row)
 })
 
 test('of verdicts that race one stands, and all learn which', async () => {
   const connections = Array.from({ length: 8 }, () => database.connect('app_verification'))
   await Promise.all(connections.map((sql) => sql`select`))
   for (let round = 0; round < 20; round++) {
-    const { id } = await registerUpload(intake, makeUpload())
+    const { id } = await register(intake, makeUpload())
     await beginInspection(verification, id, 1)
     const rows = await Promise.all(
-      connections.map((sql, index) =>
-        commitVerdict(
-          sql,
-          id,
-          1,
-          index % 2 ? { status: 'verified', at: laterBy(index) } : { status: 'rejected', reasons: [final] },
-        ),
-      ),
+      connections.map((sql, index) => commit(sql, id, 1, index % 2 ? toVerified(laterBy(index)) : toRejected([final]))),
     )
     const stored = await findVerification(verification, id)
     for (const row of rows) expect(row).toEqual(stored)
@@ -253,7 +241,7 @@ test('of verdicts that race one stands, and all learn which', async () => {
 })
 
 test('a verified row does not change, whoever asks, its owner too; but for the note that it was announced', async () => {
-  const row = await judge(makeUpload(), { status: 'verified', at: noon })
+  const row = await judge(makeUpload(), toVerified())
   const changes = [
     { status: 'rejected', verified_at: null },
     { status: 'pending', verified_at: null },
@@ -281,7 +269,7 @@ test('a verified row does not change, whoever asks, its owner too; but for the n
 })
 
 test('what contradicts itself cannot be written', async () => {
-  const { id } = await registerUpload(intake, makeUpload())
+  const { id } = await register(intake, makeUpload())
   const change = (values: Record<string, string | number | Date | null>) => () =>
     owner`update verification.verifications set ${owner(values)} where id = ${id}`
   const wrong = [
@@ -297,7 +285,7 @@ test('what contradicts itself cannot be written', async () => {
   for (const values of wrong) {
     expect(await catchError(change(values)), JSON.stringify(values)).toMatchObject({ code: '23514' })
   }
-  const shortHash = () => registerUpload(owner, makeUpload({ documentSha256: Buffer.alloc(31) }))
+  const shortHash = () => register(owner, makeUpload({ documentSha256: Buffer.alloc(31) }))
   expect(await catchError(shortHash)).toMatchObject({ code: '23514' })
   // Intake, which faces strangers, cannot write a row that is verified from the start.
   const forge = () => intake`
@@ -308,7 +296,7 @@ test('what contradicts itself cannot be written', async () => {
 })
 
 test('the first time of an announcement stands; announcing nothing does nothing', async () => {
-  const row = await judge(makeUpload(), { status: 'verified', at: noon })
+  const row = await judge(makeUpload(), toVerified())
   await markVerificationsAnnounced(announcer, [], laterBy(1))
   await markVerificationsAnnounced(announcer, [row.id, randomUUID()], laterBy(2))
   await markVerificationsAnnounced(verification, [row.id], laterBy(3))
@@ -317,10 +305,8 @@ test('the first time of an announcement stands; announcing nothing does nothing'
 
 test('what was not announced is found, the oldest first, and what another holds is skipped', async () => {
   await owner`update verification.verifications set announced_at = ${noon} where status = 'verified' and announced_at is null`
-  const verified = await Promise.all(
-    [4, 1, 3, 2].map((seconds) => judge(makeUpload(), { status: 'verified', at: laterBy(seconds) })),
-  )
-  await judge(makeUpload(), { status: 'rejected', reasons: [final] })
+  const verified = await Promise.all([4, 1, 3, 2].map((seconds) => judge(makeUpload(), toVerified(laterBy(seconds)))))
+  await judge(makeUpload(), toRejected([final]))
   const inOrder = verified.toSorted((a, b) => Number(a.verifiedAt) - Number(b.verifiedAt))
   const lock = (before: Date, limit: number) =>
     inTransaction(announcer, (tx) => lockUnannouncedVerifications(tx, before, limit))
@@ -355,7 +341,7 @@ describe('a further verification', () => {
 
   test('is a verified row of its own, with the document that passed, not announced', async () => {
     const upload = makeUpload()
-    const passed = await judge(upload, { status: 'verified', at: laterBy(1) })
+    const passed = await judge(upload, toVerified(laterBy(1)))
     const extension = makeExtension(upload.userId)
     expect(await extendVerified(intake, extension)).toEqual({
       ...{ id: extension.id, userId: upload.userId, network: 'bitcoin', addressType: 'p2tr' },
@@ -368,15 +354,15 @@ describe('a further verification', () => {
 
   test('is none for who never passed: pending, processing, rejected and expired do not vouch, nor does another user', async () => {
     const pending = makeUpload()
-    await registerUpload(intake, pending)
+    await register(intake, pending)
     const processing = makeUpload()
-    const begun = await registerUpload(intake, processing)
+    const begun = await register(intake, processing)
     await beginInspection(verification, begun.id, 1)
     const rejected = makeUpload()
-    await judge(rejected, { status: 'rejected', reasons: [final] })
+    await judge(rejected, toRejected([final]))
     const expired = makeUpload()
-    await judge(expired, { status: 'expired' })
-    await judge(makeUpload({ userId: 'Somebody' }), { status: 'verified', at: noon })
+    await judge(expired, toExpired)
+    await judge(makeUpload({ userId: 'Somebody' }), toVerified())
     const users = [pending, processing, rejected, expired].map(({ userId }) => userId)
     for (const userId of [...users, 'somebody', 'Somebody ', 'nobody']) {
       expect(await extendVerified(intake, makeExtension(userId)), userId).toBeUndefined()
@@ -386,7 +372,7 @@ describe('a further verification', () => {
 
   test('is the one that there is, asked again, and also when a document was verified for it', async () => {
     const upload = makeUpload()
-    const passed = await judge(upload, { status: 'verified', at: noon })
+    const passed = await judge(upload, toVerified())
     const first = await extendVerified(intake, makeExtension(upload.userId))
     expect(await extendVerified(intake, makeExtension(upload.userId))).toEqual(first)
     const own = makeExtension(upload.userId, { network: 'ethereum', addressType: 'eip55' })
@@ -396,7 +382,7 @@ describe('a further verification', () => {
 
   test('is one, however many ask at once', async () => {
     const upload = makeUpload()
-    await judge(upload, { status: 'verified', at: noon })
+    await judge(upload, toVerified())
     const others = Array.from({ length: 8 }, () => database.connect('app_intake'))
     const rows = await Promise.all(others.map((sql) => extendVerified(sql, makeExtension(upload.userId))))
     expect(new Set(rows.map((row) => row?.id)).size).toBe(1)
@@ -410,20 +396,20 @@ describe('a further verification', () => {
       'rejected',
       async (row: Verification) => {
         await beginInspection(verification, row.id, row.attempt)
-        await commitVerdict(verification, row.id, row.attempt, { status: 'rejected', reasons: [passing] })
+        await commit(verification, row.id, row.attempt, toRejected([passing]))
       },
     ],
     [
       'expired',
       async (row: Verification) => {
         await beginInspection(verification, row.id, row.attempt)
-        await commitVerdict(verification, row.id, row.attempt, { status: 'expired' })
+        await commit(verification, row.id, row.attempt, toExpired)
       },
     ],
   ])('takes the row of the same document that is %s: these bytes have passed', async (_, bring) => {
     const upload = makeUpload()
-    const passed = await judge(upload, { status: 'verified', at: noon })
-    const row = await registerUpload(intake, {
+    const passed = await judge(upload, toVerified())
+    const row = await register(intake, {
       ...upload,
       id: randomUUID(),
       network: 'tron',
@@ -437,27 +423,25 @@ describe('a further verification', () => {
     })
     expect(await findExtendedFrom(row.id)).toBe(passed.id)
     // A verdict that comes too late changes nothing.
-    expect(
-      await commitVerdict(verification, row.id, row.attempt, { status: 'rejected', reasons: [final] }),
-    ).toMatchObject({
+    expect(await commit(verification, row.id, row.attempt, toRejected([final]))).toMatchObject({
       ...{ id: row.id, status: 'verified' },
     })
   })
 
   test('answers a later document for the same network and type', async () => {
     const upload = makeUpload()
-    await judge(upload, { status: 'verified', at: noon })
+    await judge(upload, toVerified())
     const extension = makeExtension(upload.userId)
     await extendVerified(intake, extension)
     const later = makeUpload({ ...upload, id: randomUUID(), network: 'bitcoin', addressType: 'p2tr' })
     const other = { ...later, documentSha256: Buffer.alloc(32, 9) }
-    expect((await registerUpload(intake, later)).id).toBe(extension.id)
-    expect((await registerUpload(intake, other)).id).toBe(extension.id)
+    expect((await register(intake, later)).id).toBe(extension.id)
+    expect((await register(intake, other)).id).toBe(extension.id)
   })
 
   test('is for the sweep at once, where a verdict is left to who made it', async () => {
     const upload = makeUpload()
-    const passed = await judge(upload, { status: 'verified', at: laterBy(7 * 24 * 3600) })
+    const passed = await judge(upload, toVerified(laterBy(7 * 24 * 3600)))
     const extension = makeExtension(upload.userId, { now: laterBy(7 * 24 * 3600) })
     await extendVerified(intake, extension)
     const rows = await inTransaction(announcer, (tx) => lockUnannouncedVerifications(tx, laterBy(7 * 24 * 3600), 1000))

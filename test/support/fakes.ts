@@ -1,6 +1,8 @@
 // What the unit tests share: rows, API Gateway events, a log that remembers, promises seen from outside. No test here.
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda'
 import type { IntakeDependencies } from '../../functions/intake/handler.ts'
+import type { Registration } from '../../functions/intake/register-upload.ts'
+import type { InspectedVerification } from '../../functions/read/find-verification.ts'
 import type { Retry } from '../../functions/wallet/retry-transient.ts'
 import { type AuthorizerContext, scopes } from '../../shared/access.ts'
 import type { HttpRequest } from '../../shared/http.ts'
@@ -63,6 +65,18 @@ export function makeVerification(overrides: Partial<Verification> = {}): Verific
     ...overrides,
   }
 }
+
+/** What intake's tables answer to an upload that they took. */
+export const registered = (overrides: Partial<Verification> = {}): Registration => ({
+  outcome: 'registered',
+  verification: makeVerification(overrides),
+})
+
+/** As `GET /verify/{id}` finds it. */
+export const makeInspectedVerification = (overrides: Partial<InspectedVerification> = {}): InspectedVerification => ({
+  ...makeVerification(overrides),
+  inspection: overrides.inspection ?? null,
+})
 
 export function makeWallet(overrides: Partial<Wallet> = {}): Wallet {
   return {

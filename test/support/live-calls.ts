@@ -13,6 +13,7 @@ import {
   EncryptCommand,
   GenerateDataKeyCommand,
   GenerateDataKeyWithoutPlaintextCommand,
+  GenerateMacCommand,
   GetKeyPolicyCommand,
   KMSClient,
   PutKeyPolicyCommand,
@@ -98,6 +99,8 @@ export const liveCalls: Readonly<Record<string, Call>> = {
   'kms:GenerateDataKey': ({ kms }, KeyId) => kms.send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256' })),
   'kms:GenerateDataKeyWithoutPlaintext': ({ kms }, KeyId) =>
     kms.send(new GenerateDataKeyWithoutPlaintextCommand({ KeyId, KeySpec: 'AES_256' })),
+  'kms:GenerateMac': ({ kms }, KeyId) =>
+    kms.send(new GenerateMacCommand({ KeyId, MacAlgorithm: 'HMAC_SHA_256', Message: ciphertext })),
   'kms:PutKeyPolicy': ({ kms }, KeyId) =>
     kms.send(new PutKeyPolicyCommand({ KeyId, PolicyName: 'default', Policy: nothing })),
   'kms:ScheduleKeyDeletion': ({ kms }, KeyId) =>

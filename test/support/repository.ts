@@ -6,6 +6,7 @@ import { readBacklog } from '../../functions/announce/backlog.ts'
 import { forgetExpired } from '../../functions/announce/forget.ts'
 import { lockWaiting, markReleased } from '../../functions/announce/waiting.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from '../../functions/intake/limit-tables.ts'
+import type { Upload } from '../../functions/intake/register-upload.ts'
 import {
   findHandled,
   findQuarantined,
@@ -13,19 +14,17 @@ import {
   noteHandled,
 } from '../../functions/operate/dead-letter-tables.ts'
 import { findVaultUse } from '../../functions/operate/vault-use.ts'
+import { findInspectedVerification } from '../../functions/read/find-verification.ts'
 import { classifyRecord } from '../../functions/wallet/records.ts'
 import { type IssuedWallet, reserveAccounts, runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
 import type { Sql } from '../../shared/database.ts'
 import { findHeartbeats, writeHeartbeat } from '../../shared/heartbeats.ts'
 import {
   beginInspection,
-  commitVerdict,
   extendVerified,
   findVerification,
   lockUnannouncedVerifications,
   markVerificationsAnnounced,
-  registerUpload,
-  type Upload,
 } from '../../shared/verifications.ts'
 import {
   findWallet,
@@ -36,6 +35,7 @@ import {
 } from '../../shared/wallets.ts'
 import type { FunctionRole } from './database.ts'
 import { makeVerification, makeWallet, noon } from './fakes.ts'
+import { commit, register, toVerified } from './uploads.ts'
 import { keyring, makeKafkaRecord, makeVerifiedRecord } from './wallet-records.ts'
 
 export type RepositoryCall = {
@@ -77,10 +77,11 @@ async function writeWallet(sql: Sql): Promise<void> {
 export const repository: readonly RepositoryCall[] = [
   {
     name: 'registerUpload',
-    // The second time there is a row.
+    // The second time there is a row, which is opened again.
     work: async (sql) => {
-      await registerUpload(sql, { ...upload, id: randomUUID() })
-      await registerUpload(sql, { ...upload, id: randomUUID() })
+      await register(sql, { ...upload, id: randomUUID() })
+      await sql.unsafe(`update verification.verifications set status = 'expired' where user_id = 'user-1'`)
+      await register(sql, { ...upload, id: randomUUID() })
     },
     runBy: ['app_intake'],
   },
@@ -156,8 +157,14 @@ export const repository: readonly RepositoryCall[] = [
   {
     name: 'findVerification',
     work: (sql) => findVerification(sql, randomUUID()),
-    runBy: ['app_verification', 'app_read'],
-    alsoAllowed: ['app_intake', 'app_announce'],
+    runBy: ['app_verification'],
+    alsoAllowed: ['app_intake', 'app_announce', 'app_read'],
+  },
+  {
+    name: 'findInspectedVerification',
+    work: (sql) => findInspectedVerification(sql, randomUUID()),
+    runBy: ['app_read'],
+    alsoAllowed: ['app_intake', 'app_verification'],
   },
   {
     name: 'beginInspection',
@@ -168,7 +175,7 @@ export const repository: readonly RepositoryCall[] = [
   },
   {
     name: 'commitVerdict',
-    work: (sql) => commitVerdict(sql, makeVerification().id, 1, { status: 'verified', at: noon }),
+    work: (sql) => commit(sql, makeVerification().id, 1, toVerified()),
     runBy: ['app_verification'],
   },
   {

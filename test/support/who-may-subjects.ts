@@ -99,6 +99,8 @@ function toSubjects(
       return [{ ...itself, context: { 'aws:MultiFactorAuthPresent': 'true' } }]
     case 'AWS::KMS::Key':
       if (id === 'VaultKey') return [{ ...itself, context: describeContext(stage) }]
+      // No service makes an HMAC in a caller's name.
+      if (Properties.KeyUsage === 'GENERATE_VERIFY_MAC') return [itself]
       return [
         itself,
         ...services.map((service) => ({

@@ -20,6 +20,9 @@ const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
     'kms:Decrypt': 'Inspect',
     'kms:GenerateDataKey': 'Intake',
   },
+  DocumentMacKey: {
+    'kms:GenerateMac': 'Verification',
+  },
   'LogBucket/documents/x': {
     's3:PutObject': 'logging.s3.amazonaws.com',
   },

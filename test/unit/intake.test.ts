@@ -4,9 +4,9 @@ import type { APIGatewayProxyEvent } from 'aws-lambda'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHandler, type IntakeDependencies } from '../../functions/intake/handler.ts'
+import type { Upload } from '../../functions/intake/register-upload.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { addressTypes, networks, type VerificationStatus } from '../../shared/model.ts'
-import type { Upload } from '../../shared/verifications.ts'
 import {
   call,
   createMemoryLog,
@@ -16,6 +16,7 @@ import {
   makeRequestContext,
   makeVerification,
   noon,
+  registered,
   unlimited,
   verificationId,
 } from '../support/fakes.ts'
@@ -50,7 +51,7 @@ function setUp(overrides: Partial<IntakeDependencies> = {}) {
     registerUpload: async (upload) => {
       calls.push('row')
       uploads.push(upload)
-      return makeVerification()
+      return registered()
     },
     putDocument: async ({ attempt }, bytes) => {
       calls.push('object')
@@ -202,7 +203,7 @@ describe('what stands already', () => {
   ]
   it.each(statuses)('a row that is %s is answered, and no object is put', async (status, message) => {
     const { answer, calls } = await post(makeBody(), {
-      registerUpload: async () => makeVerification({ status, verifiedAt: status === 'verified' ? noon : null }),
+      registerUpload: async () => registered({ status, verifiedAt: status === 'verified' ? noon : null }),
     })
     expect(answer.status).toBe(202)
     expect(answer.body).toEqual({ message, verification_id: verificationId, status })
@@ -211,8 +212,48 @@ describe('what stands already', () => {
   })
 
   it('a row that is pending is put again, under its own attempt', async () => {
-    const { objects } = await post(makeBody(), { registerUpload: async () => makeVerification({ attempt: 3 }) })
+    const { objects } = await post(makeBody(), { registerUpload: async () => registered({ attempt: 3 }) })
     expect(objects.map(({ attempt }) => attempt)).toEqual([3])
+  })
+})
+
+describe('409 and 429: what stands in the way of another document', () => {
+  it('409 while one is under way: says which, where it is told of, and when to come again', async () => {
+    const { answer, calls } = await post(makeBody(), {
+      registerUpload: async () => ({
+        outcome: 'in_progress',
+        verification: makeVerification({ status: 'processing' }),
+      }),
+    })
+    expect(answer).toMatchObject({
+      status: 409,
+      headers: { location: `/verify/${verificationId}`, 'retry-after': '5', 'cache-control': 'no-store' },
+      body: { code: 'verification_in_progress', detail: expect.stringContaining(verificationId) },
+    })
+    expect(calls).toEqual([])
+  })
+
+  it.each([
+    [86_400_000, '86400'],
+    [1501, '2'],
+    [0, '1'],
+    [-5000, '1'],
+  ])('429 after too many: in %i ms one more may begin, which is Retry-After: %s', async (milliseconds, seconds) => {
+    // The clock is looked at for the start, for the caller, and then for the row.
+    const rowAt = noon.getTime() + 21
+    const { answer, calls } = await post(makeBody(), {
+      registerUpload: async () => ({
+        outcome: 'too_many_attempts',
+        mayBeginAt: new Date(rowAt + milliseconds),
+      }),
+    })
+    expect(answer).toMatchObject({
+      status: 429,
+      headers: { 'retry-after': seconds },
+      body: { code: 'too_many_attempts' },
+    })
+    expect(answer.headers.location).toBeUndefined()
+    expect(calls).toEqual([])
   })
 })
 

@@ -207,7 +207,7 @@ describe('a request id', () => {
 describe('errors', () => {
   it('every code that a client may get stands in the README', async () => {
     const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
-    const sources = ['intake/handler', 'intake/receive-document', 'read/handler', '../shared/http']
+    const sources = ['intake/handler', 'intake/receive-document', 'intake/requests', 'read/handler', '../shared/http']
     const code = (await Promise.all(sources.map((name) => read(`functions/${name}.ts`)))).join('\n')
     const codes = [...code.matchAll(/(?:RequestError|problem)\(\s*\d{3},\s*'(\w+)'/g)].map(([, name]) => name)
     expect(codes).toEqual(expect.arrayContaining(['malformed_body', 'invalid_field', 'unavailable', 'internal']))
@@ -261,6 +261,7 @@ describe('an environment', () => {
     DATABASE_TLS: 'off',
     DOCUMENT_BUCKET: 'documents',
     MAX_DOCUMENT_SIZE_MB: '10',
+    MAX_ATTEMPTS: '10',
     POST_LIMIT_CAPACITY: '20',
     POST_LIMIT_REFILL_PER_SECOND: '2.5',
     ANNOUNCE_FUNCTION: 'announce',

@@ -11,6 +11,7 @@ import {
   readIdempotencyKey,
 } from '../../functions/intake/idempotency.ts'
 import { describeBucket, toCallerDigest } from '../../functions/intake/rate-limit.ts'
+import type { Registration } from '../../functions/intake/register-upload.ts'
 import type { Caller } from '../../shared/access.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import type { Extension } from '../../shared/verifications.ts'
@@ -23,6 +24,7 @@ import {
   makeRequestContext,
   makeVerification,
   noon,
+  registered,
   unlimited,
   verificationId,
 } from '../support/fakes.ts'
@@ -45,7 +47,7 @@ function setUp(overrides: Partial<IntakeDependencies> = {}) {
     },
     registerUpload: async () => {
       calls.push('row')
-      return makeVerification()
+      return registered()
     },
     putDocument: async () => {
       calls.push('object')
@@ -188,7 +190,7 @@ describe('the limit of POST', () => {
   ])('is told with every answer: %s', async (_, event, status) => {
     const registerUpload = async () => {
       if (status === 500) throw new Error('a bug')
-      return makeVerification()
+      return registered()
     }
     const answer = await setUp({ registerUpload }).postDocument(event)
     expect(answer).toMatchObject({
@@ -338,6 +340,18 @@ describe('Idempotency-Key', () => {
     expect(kept).toMatchObject([{ status: 404, contentType: 'application/problem+json', location: null }])
     expect(JSON.parse(kept[0]?.body ?? '')).toEqual(answer.body)
     expect(released).toEqual([])
+  })
+
+  it('is not burnt by an error that says to come again: the same request may be taken then', async () => {
+    for (const outcome of ['in_progress', 'too_many_attempts'] as const) {
+      const { ports, claimed, kept, released } = makeKeys()
+      const registerUpload = async (): Promise<Registration> =>
+        outcome === 'in_progress' ? { outcome, verification: makeVerification() } : { outcome, mayBeginAt: noon }
+      const answer = await setUp({ ...ports, registerUpload }).postDocument(withKey)
+      expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/)
+      expect(kept).toEqual([])
+      expect(released).toEqual(claimed)
+    }
   })
 
   it('is not burnt by a fault of ours: released, and 503', async () => {

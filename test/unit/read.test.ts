@@ -2,20 +2,21 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { InspectedVerification } from '../../functions/read/find-verification.ts'
 import { createHandler, type ReadDependencies } from '../../functions/read/handler.ts'
 import { rememberWallets } from '../../functions/read/remember-wallets.ts'
 import { scopes } from '../../shared/access.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import type { Heartbeat } from '../../shared/heartbeats.ts'
-import { addressTypes, userIdSchema, type Verification } from '../../shared/model.ts'
+import { addressTypes, userIdSchema } from '../../shared/model.ts'
 import {
   call,
   createMemoryLog,
   everything,
   makeEndUser,
   makeHttpEvent,
+  makeInspectedVerification,
   makeRequestContext,
-  makeVerification,
   makeWallet,
   noon,
   verificationId,
@@ -82,7 +83,8 @@ describe('GET /verify/{verification_id}', () => {
   it('answers a verified one', async () => {
     const verifiedAt = new Date('2026-01-02T12:00:03.250Z')
     const { getVerification } = setUp({
-      findVerification: async () => makeVerification({ status: 'verified', verifiedAt, announcedAt: verifiedAt }),
+      findVerification: async () =>
+        makeInspectedVerification({ status: 'verified', verifiedAt, announcedAt: verifiedAt }),
     })
     const answer = await getVerification(verificationId)
     expect(answer.status).toBe(200)
@@ -93,7 +95,9 @@ describe('GET /verify/{verification_id}', () => {
       network: 'ethereum',
       address_type: 'eip55',
       status: 'verified',
+      attempt: 1,
       reasons: [],
+      inspection: null,
       created_at: '2026-01-02T12:00:00.000Z',
       verified_at: '2026-01-02T12:00:03.250Z',
     })
@@ -105,10 +109,27 @@ describe('GET /verify/{verification_id}', () => {
       { code: 'no_page', message: 'No page.', retry: false },
     ]
     const { getVerification } = setUp({
-      findVerification: async () => makeVerification({ status: 'rejected', reasons }),
+      findVerification: async () => makeInspectedVerification({ status: 'rejected', reasons }),
     })
     const answer = await getVerification(verificationId)
     expect(answer.body).toMatchObject({ status: 'rejected', reasons, verified_at: null })
+  })
+
+  it('tells how the verdict on the newest attempt came about, and nothing of what users share', async () => {
+    const checks = [
+      { check: 'size', outcome: 'passed', milliseconds: 0.5 },
+      { check: 'structure', outcome: 'failed', milliseconds: 12 },
+    ] as const
+    const inspection = { rulesVersion: '7', checks, checkedAt: noon }
+    const { getVerification } = setUp({
+      findVerification: async () => makeInspectedVerification({ status: 'rejected', attempt: 3, inspection }),
+    })
+    const answer = await getVerification(verificationId)
+    expect(answer.body).toMatchObject({
+      attempt: 3,
+      inspection: { rules_version: '7', checked_at: '2026-01-02T12:00:00.000Z', checks },
+    })
+    expect(answer.text).not.toMatch(/share|mac/i)
   })
 
   it('asks for an id in any case, as it is stored', async () => {
@@ -487,7 +508,7 @@ describe('what belongs to others', () => {
 
   it('a verification: the same 404 as one that does not exist, after the same question', async () => {
     const asked: string[] = []
-    const find = (found: Verification | undefined) =>
+    const find = (found: InspectedVerification | undefined) =>
       setUp({
         findVerification: async (id) => {
           asked.push(id)
@@ -498,7 +519,7 @@ describe('what belongs to others', () => {
         pathParameters: { verification_id: verificationId },
         requestContext: asUser('user-2'),
       })
-    const [others, absent] = [await find(makeVerification()), await find(undefined)]
+    const [others, absent] = [await find(makeInspectedVerification()), await find(undefined)]
     expect(others).toEqual(absent)
     expect(others).toMatchObject(problem(404, 'verification_not_found'))
     expect(asked).toEqual([verificationId, verificationId])
@@ -557,7 +578,7 @@ describe('what a client may keep', () => {
     findWallet: async () => makeWallet(),
     findWallets: async () => [makeWallet()],
     findWalletByAddress: async () => makeWallet(),
-    findVerification: async () => makeVerification({ status: 'verified', verifiedAt: noon }),
+    findVerification: async () => makeInspectedVerification({ status: 'verified', verifiedAt: noon }),
   }
   const routes = [
     ['a wallet, for 300 seconds', { ...ofWallet, queryStringParameters: { network: 'tron' } }, final],
@@ -577,7 +598,7 @@ describe('what a client may keep', () => {
   it.each(['pending', 'processing', 'rejected', 'expired'] as const)(
     'a %s verification, and asks each time',
     async (status) => {
-      const { get } = setUp({ findVerification: async () => makeVerification({ status }) })
+      const { get } = setUp({ findVerification: async () => makeInspectedVerification({ status }) })
       expect(await get(ofVerification)).toMatchObject({ status: 200, headers: checked })
     },
   )
@@ -595,8 +616,10 @@ describe('what a client may keep', () => {
     const tags = [
       await setUp({ findWallets: async () => [makeWallet()] }).get(ofWallet),
       await setUp({ findWallets: async () => [makeWallet(), tron] }).get(ofWallet),
-      await setUp({ findVerification: async () => makeVerification() }).get(ofVerification),
-      await setUp({ findVerification: async () => makeVerification({ status: 'processing' }) }).get(ofVerification),
+      await setUp({ findVerification: async () => makeInspectedVerification() }).get(ofVerification),
+      await setUp({ findVerification: async () => makeInspectedVerification({ status: 'processing' }) }).get(
+        ofVerification,
+      ),
     ].map(({ headers }) => headers.etag)
     expect(new Set(tags).size).toBe(4)
   })

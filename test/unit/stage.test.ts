@@ -17,6 +17,7 @@ const refusal = (environment: Record<string, string>) => {
 test('without settings, the defaults', () => {
   expect(readSettings({})).toEqual({
     maxDocumentSizeMb: 10,
+    maxAttempts: 10,
     verificationDelaySeconds: 3,
     maxConcurrentGenerations: 50,
     net: { walletOverdueSeconds: 600, verdictOverdueSeconds: undefined },
@@ -63,6 +64,7 @@ test('what is overdue is told in seconds, of wallets and of verdicts', () => {
 
 describe.each([
   ['MAX_DOCUMENT_SIZE_MB', 'maxDocumentSizeMb', 1024],
+  ['MAX_ATTEMPTS', 'maxAttempts', 10_000],
   ['MAX_CONCURRENT_GENERATIONS', 'maxConcurrentGenerations', 10_000],
 ] as const)('%s', (name, field, maximum) => {
   test.each(['1', '4', String(maximum)])('accepts %s', (text) => {
@@ -203,7 +205,7 @@ describe.each(['dev', 'prod'] as const)('the row %s', (name) => {
       ...{ MAX_DOCUMENT_SIZE_MB: '1', VERIFICATION_DELAY_SECONDS: '9', MAX_CONCURRENT_GENERATIONS: '1' },
       ...{ POST_LIMIT_CAPACITY: '1', POST_LIMIT_REFILL_PER_SECOND: '1', TOKEN_ISSUER: 'http://127.0.0.1:1' },
       ...{ DATABASE_URL: 'postgresql://elsewhere/x', KAFKA_BOOTSTRAP_SERVERS: 'elsewhere:1' },
-      ...{ WALLET_OVERDUE_SECONDS: '1', VERDICT_OVERDUE_SECONDS: '1' },
+      ...{ WALLET_OVERDUE_SECONDS: '1', VERDICT_OVERDUE_SECONDS: '1', MAX_ATTEMPTS: '1' },
     }
     expect(findStage(name, readSettings({ ...elsewhere, ...others }))).toEqual({
       ...stage,

@@ -12,7 +12,8 @@ import type { InspectAnswer, VerifyDocumentsPorts } from '../../functions/verifi
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import type { Publication } from '../../shared/kafka.ts'
-import { toDocumentKey, type Verification } from '../../shared/model.ts'
+import { type InspectionRecord, toDocumentKey, type Verification } from '../../shared/model.ts'
+import type { Verdict } from '../../shared/verifications.ts'
 import {
   catchError,
   createMemoryLog,
@@ -23,9 +24,13 @@ import {
   verificationId,
 } from '../support/fakes.ts'
 
-const passed: InspectAnswer = { outcome: 'inspected', sha256: sha256OfNothing, verdict: 'passed' }
+const inspection: InspectionRecord = {
+  rulesVersion: '7',
+  checks: [{ check: 'size', outcome: 'passed', milliseconds: 0.5 }],
+}
+const passed: InspectAnswer = { outcome: 'inspected', sha256: sha256OfNothing, verdict: 'passed', ...inspection }
 const reasons = [{ code: 'truncated', message: 'The end is missing.', retry: false }]
-const refused: InspectAnswer = { outcome: 'inspected', sha256: sha256OfNothing, verdict: 'rejected', reasons }
+const refused: Extract<InspectAnswer, { verdict: 'rejected' }> = { ...passed, verdict: 'rejected', reasons }
 const crashed: InspectAnswer = { outcome: 'crashed' }
 const throttled = new UnavailableError('inspection', 'inspect could not be called')
 
@@ -52,6 +57,9 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
   const table = new Map(rows.map((row) => [row.id, row]))
   const steps: string[] = []
   const published: Publication[] = []
+  const verdicts: Verdict[] = []
+  /** Of documents that somebody else was verified with. */
+  const sharedMacs = new Set<string>()
   const faults = new Map<string, Error>()
   const log = createMemoryLog()
   const metrics = createMemoryMetrics()
@@ -88,12 +96,19 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
       step('commit')
       const row = table.get(id)
       if (row?.attempt !== attempt) return undefined
-      if (row.status !== 'processing') return row
-      return update(id, {
+      if (row.status !== 'processing') return { verification: row, sharesDocument: false }
+      verdicts.push(verdict)
+      const verification = update(id, {
         status: verdict.status,
         reasons: verdict.status === 'rejected' ? verdict.reasons : [],
         verifiedAt: verdict.status === 'verified' ? verdict.at : null,
       })
+      const mac = verdict.status === 'verified' ? Buffer.from(verdict.documentMac).toString('hex') : ''
+      return { verification, sharesDocument: sharedMacs.has(mac) }
+    },
+    macDocument: async (documentSha256) => {
+      step('mac')
+      return createHash('sha256').update('key').update(documentSha256).digest()
     },
     markAnnounced: async (ids, at) => {
       step('mark')
@@ -112,7 +127,7 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
   }
   const handle = createHandler(ports)
   const deliver = (...messages: { messageId: string; body: string }[]) => handle({ Records: messages } as SQSEvent)
-  return { table, steps, published, faults, log, metrics, deliver }
+  return { table, steps, published, verdicts, sharedMacs, faults, log, metrics, deliver }
 }
 
 /** One row, one message; answers which messages are to come again. */
@@ -127,7 +142,7 @@ const again = [{ itemIdentifier: 'm1' }]
 describe('a document that passes', () => {
   it('is committed, then published, then noted, and only then acknowledged', async () => {
     const { batchItemFailures, steps, row, published, log } = await verify(makeVerification(), passed)
-    expect(steps).toEqual(['begin', 'inspect', 'commit', 'publish', 'mark'])
+    expect(steps).toEqual(['begin', 'inspect', 'mac', 'commit', 'publish', 'mark'])
     expect(batchItemFailures).toEqual([])
     expect(row).toMatchObject({ status: 'verified', verifiedAt: noon, announcedAt: noon })
     const event = toUserVerified({ ...makeVerification(), verifiedAt: noon })
@@ -146,6 +161,24 @@ describe('a document that passes', () => {
     expect(row?.status).toBe('verified')
   })
 
+  it('is committed with how it was inspected, and with what it is compared by', async () => {
+    const { verdicts } = await verify(makeVerification(), passed)
+    const documentMac = createHash('sha256').update('key').update(Buffer.from(sha256OfNothing, 'hex')).digest()
+    expect(verdicts).toEqual([{ status: 'verified', at: noon, inspection, documentMac }])
+  })
+
+  it('that another user was verified with is counted, and told in no log', async () => {
+    const row = makeVerification()
+    const { deliver, sharedMacs, metrics, log, published } = setUp([row], { [keyOf(row)]: [passed] })
+    const [one] = (await verify(row, passed)).verdicts
+    if (one?.status !== 'verified') return expect.unreachable()
+    sharedMacs.add(Buffer.from(one.documentMac).toString('hex'))
+    expect((await deliver(makeMessage('m1', keyOf(row)))).batchItemFailures).toEqual([])
+    expect(metrics.counted).toMatchObject({ documents_shared: 1, 'verdicts passed': 1 })
+    expect(published).toHaveLength(1)
+    expect(JSON.stringify([log.lines, published])).not.toMatch(/share|mac/i)
+  })
+
   it('after one crash of inspect is verified: it may have been the machine', async () => {
     const { batchItemFailures, steps, row } = await verify(makeVerification(), crashed, passed)
     expect(steps.filter((step) => step === 'inspect')).toHaveLength(2)
@@ -161,6 +194,17 @@ describe('a verdict that is not verified', () => {
     expect(published).toEqual([])
     expect(batchItemFailures).toEqual([])
     expect(log.lines[0]?.fields).toMatchObject({ status: 'rejected', reason: 'truncated' })
+  })
+
+  it.each([
+    ['rejected', [refused], { status: 'rejected', at: noon, inspection, reasons }],
+    ['altered', [{ ...passed, sha256: 'ab'.repeat(32) }], { status: 'rejected', at: noon, inspection }],
+    ['crashed', [crashed, crashed], { status: 'rejected', at: noon, inspection: null }],
+    ['lost', [{ outcome: 'absent' } as const], { status: 'expired', at: noon, inspection: null }],
+  ])('%s: is committed with how it was inspected, if it was', async (_, script, expected) => {
+    const { verdicts, steps } = await verify(makeVerification(), ...script)
+    expect(verdicts).toMatchObject([expected])
+    expect(steps).not.toContain('mac')
   })
 
   it('inspect crashed twice in a row: rejected, and the same bytes may be sent again', async () => {
@@ -204,6 +248,15 @@ describe('no verdict: the message comes again', () => {
         fields: { verification_id: verificationId, error: expect.any(UnavailableError) },
       },
     ])
+  })
+
+  it('KMS is away: the document could not be compared with those of others', async () => {
+    const row = makeVerification()
+    const { faults, deliver, table, published } = setUp([row], { [keyOf(row)]: [passed] })
+    faults.set('mac', new UnavailableError('inspection', 'away'))
+    expect((await deliver(makeMessage('m1', keyOf(row)))).batchItemFailures).toEqual(again)
+    expect(table.get(row.id)?.status).toBe('processing')
+    expect(published).toEqual([])
   })
 
   it.each(['begin', 'find', 'commit'])('Postgres is away at: %s', async (where) => {
@@ -410,8 +463,9 @@ describe('the answer of inspect', () => {
     ['Unhandled', ''],
     [undefined, 'null'],
     [undefined, '{"outcome":"inspected"}'],
-    [undefined, '{"outcome":"inspected","sha256":"00","verdict":"rejected","reasons":[]}'],
-    [undefined, '{"outcome":"inspected","sha256":"00","verdict":"maybe"}'],
+    [undefined, JSON.stringify({ ...refused, reasons: [] })],
+    [undefined, JSON.stringify({ ...passed, verdict: 'maybe' })],
+    [undefined, JSON.stringify({ ...passed, checks: undefined })],
   ])('%s %s is understood by nobody: no verdict', async (functionError, payload) => {
     const error = await catchError(() => readInspectResult(functionError, payload))
     expect(error).toMatchObject({ name: 'UnavailableError', part: 'inspection', retriable: true })
@@ -473,7 +527,7 @@ describe('what is counted', () => {
     const rows = [first, makeVerification({ id: makeId(2) }), makeVerification({ id: makeId(3) })] as const
     const { deliver, metrics } = setUp(rows, {
       [keyOf(rows[0])]: [passed],
-      [keyOf(rows[1])]: [{ outcome: 'inspected', sha256: sha256OfNothing, verdict: 'rejected', reasons: two }],
+      [keyOf(rows[1])]: [{ ...refused, reasons: two }],
       [keyOf(rows[2])]: [{ outcome: 'absent' }],
     })
     await deliver(makeMessage('m1', ...rows.map(keyOf)))

@@ -1,0 +1,134 @@
+// The SQL by which an upload becomes an attempt: one at a time a user and network, and so many a day. What a verdict does
+// to it is in shared/verifications.ts.
+import { inTransaction, type Sql } from '../../shared/database.ts'
+import { UnavailableError } from '../../shared/errors.ts'
+import type { AddressType, Network, Verification } from '../../shared/model.ts'
+import { isActive, isActiveTwice, type VerificationRow, verificationColumns } from '../../shared/verifications.ts'
+
+/** What the client asked for, and the id that a new row would get. */
+export type Upload = {
+  readonly id: string
+  readonly userId: string
+  readonly network: Network
+  readonly addressType: AddressType
+  readonly documentSha256: Uint8Array
+  readonly requestId: string
+  readonly now: Date
+}
+
+/**
+ * What an upload came to. `registered`: that verification answers it; `in_progress`: another document of the user for that
+ * network, or the same one for another address type, is not decided yet; `too_many_attempts`: one more may begin from
+ * that time on.
+ */
+export type Registration =
+  | { readonly outcome: 'registered' | 'in_progress'; readonly verification: Verification }
+  | { readonly outcome: 'too_many_attempts'; readonly mayBeginAt: Date }
+
+/** Attempts are counted over so many milliseconds, so that nobody honest is locked out for ever. */
+export const attemptWindow = 24 * 3600 * 1000
+
+/** How often to look again when somebody who does not wait for the lock was faster: verification, or a release before. */
+const looks = 3
+
+/**
+ * Finds or inserts the row that answers an upload: the verification that the user has passed for this network and
+ * address type, whatever the document; else the row of this very document. A row whose verdict may be retried
+ * (every reason says so) or whose document was lost is opened again, as one more attempt.
+ *
+ * @param mostAttempts of a user for a network, begun within 24 hours
+ * @throws {UnavailableError} when it met others at each look
+ */
+export async function registerUpload(sql: Sql, upload: Upload, mostAttempts: number): Promise<Registration> {
+  for (let look = 1; look <= looks; look++) {
+    try {
+      const registration = await inTransaction(sql, (tx) => register(tx, upload, mostAttempts))
+      if (registration) return registration
+    } catch (error) {
+      if (!isActiveTwice(error)) throw error
+    }
+  }
+  throw new UnavailableError('database', `met other uploads of the same user at each of ${looks} looks`)
+}
+
+async function register(tx: Sql, upload: Upload, mostAttempts: number): Promise<Registration | undefined> {
+  await lockAttempts(tx, upload)
+  const rows = await findRows(tx, upload)
+  const ofType = rows.filter(({ addressType }) => addressType === upload.addressType)
+  const same = ofType.find(({ documentSha256 }) => Buffer.compare(documentSha256, upload.documentSha256) === 0)
+  const answer = ofType.find(({ status }) => status === 'verified') ?? (same && !mayOpenAgain(same) ? same : undefined)
+  if (answer) return { outcome: 'registered', verification: answer }
+
+  const active = rows.find(isActive)
+  if (active) return { outcome: 'in_progress', verification: active }
+  const mayBeginAt = await findMayBeginAt(tx, upload, mostAttempts)
+  if (mayBeginAt) return { outcome: 'too_many_attempts', mayBeginAt }
+  const verification = await (same ? openAgain(tx, same.id, upload) : insert(tx, upload))
+  return verification && { outcome: 'registered', verification }
+}
+
+/** Uploads of one user for one network wait for each other; who shares the hash with them waits as well, for nothing. */
+async function lockAttempts(tx: Sql, { userId, network }: Upload): Promise<void> {
+  await tx`select pg_advisory_xact_lock(hashtext(${userId}), hashtext(${network}))`
+}
+
+/** Every row that has a say, those that were verified first at the top. */
+async function findRows(tx: Sql, upload: Upload): Promise<readonly Verification[]> {
+  return await tx<VerificationRow[]>`
+    select ${verificationColumns(tx)} from verification.verifications
+    where user_id = ${upload.userId} and network = ${upload.network} and (
+      status in ('pending', 'processing')
+      or (address_type = ${upload.addressType}
+        and (status = 'verified' or document_sha256 = ${upload.documentSha256})))
+    order by verified_at nulls last, id`
+}
+
+const mayOpenAgain = ({ status, reasons }: Verification) =>
+  status === 'expired' || (status === 'rejected' && reasons.every(({ retry }) => retry))
+
+/** When one more attempt may begin; undefined: now. */
+async function findMayBeginAt(tx: Sql, upload: Upload, mostAttempts: number): Promise<Date | undefined> {
+  const since = new Date(upload.now.getTime() - attemptWindow)
+  // The oldest of as many as there may be: when it is out of the window there is room for one.
+  const [oldest] = await tx<{ beganAt: Date }[]>`
+    select began_at as "beganAt" from verification.attempts
+    where user_id = ${upload.userId} and network = ${upload.network} and began_at > ${since}
+    order by began_at desc
+    limit 1 offset ${mostAttempts - 1}`
+  return oldest && new Date(oldest.beganAt.getTime() + attemptWindow)
+}
+
+/** Undefined when somebody was faster. */
+async function insert(tx: Sql, upload: Upload): Promise<Verification | undefined> {
+  const [row] = await tx<VerificationRow[]>`
+    with opened as (
+      insert into verification.verifications
+        (id, user_id, network, address_type, document_sha256, request_id, created_at, exclusive)
+      values
+        (${upload.id}, ${upload.userId}, ${upload.network}, ${upload.addressType}, ${upload.documentSha256},
+         ${upload.requestId}, ${upload.now}, true)
+      on conflict do nothing
+      returning *
+    ), begun as (
+      insert into verification.attempts (verification_id, attempt, user_id, network, began_at)
+      select id, attempt, user_id, network, ${upload.now} from opened
+    )
+    select ${verificationColumns(tx)} from opened`
+  return row
+}
+
+/** Undefined when it is not to be opened any more. */
+async function openAgain(tx: Sql, id: string, upload: Upload): Promise<Verification | undefined> {
+  const [row] = await tx<VerificationRow[]>`
+    with opened as (
+      update verification.verifications
+      set status = 'pending', attempt = attempt + 1, reasons = '[]', request_id = ${upload.requestId}, exclusive = true
+      where id = ${id} and (status = 'expired' or (status = 'rejected' and not reasons @> '[{"retry": false}]'))
+      returning *
+    ), begun as (
+      insert into verification.attempts (verification_id, attempt, user_id, network, began_at)
+      select id, attempt, user_id, network, ${upload.now} from opened
+    )
+    select ${verificationColumns(tx)} from opened`
+  return row
+}
