@@ -8,7 +8,7 @@ const config: KnipConfig = {
     // Run by path, from `functions/inspect/spawn-parser.ts`.
     'functions/inspect/parser.ts',
     // Run by path, from `local/bootstrap.mjs`.
-    'bench/load.ts',
+    'bench/{load,fuzz-worker}.ts',
     // Served to browsers.
     'functions/docs/own.js',
     'bench/load/report-page.js',

@@ -9,6 +9,7 @@ const benchmarks = {
   nudge: () => import('./nudge.ts'),
   inspect: () => import('./inspect.ts'),
   documents: () => import('./documents.ts'),
+  fuzz: () => import('./fuzz.ts'),
   bytes: () => import('./bytes.ts'),
   scale: () => import('./scale.ts'),
 }
