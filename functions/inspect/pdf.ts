@@ -1,44 +1,87 @@
-// The questions to a PDF: whether it opens and has a page.
-import sharp from 'sharp'
-import type { CleanCopy, Examination, Finding } from './check.ts'
-import { openPdfium } from './open-pdfium.ts'
-import { readRefusal } from './refusal.ts'
+// The checks of a PDF, in their order. The bytes are read twice: as they are, and as PDFium understands them.
+import type { Check, Examination, Finding } from './check.ts'
+import { makeCleanPdf } from './clean-pdf.ts'
+import { type OpenPdf, openPdf } from './open-pdf.ts'
+import { MemoryExceeded } from './open-pdfium.ts'
+import { type ActiveContent, activeContent, findActiveContent } from './pdf-active-content.ts'
+import { findHiddenContent } from './pdf-hidden-content.ts'
+import { findObjects, type PdfObjects } from './pdf-objects.ts'
+import { checkBlankness, checkPages } from './pdf-pages.ts'
+import { hasHeader, isTruncated, lacksParts } from './pdf-structure.ts'
+import { TooComplex } from './pdf-values.ts'
 
-export function examinePdf(bytes: Uint8Array): Examination {
+/** What the first check found, for those behind it. `document` undefined: it is locked. */
+type Opened = { readonly objects: PdfObjects; readonly document: OpenPdf | undefined }
+
+/** The questions to the bytes of one PDF. */
+export function examinePdf(input: Uint8Array): Examination {
+  const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength)
+  let opened: Opened | undefined
+  const getOpened = (): Opened => {
+    if (opened === undefined) throw new Error('expected the structure to be checked first')
+    return opened
+  }
+  const getDocument = (): OpenPdf => {
+    const { document } = getOpened()
+    if (document === undefined) throw new Error('expected the encryption to be checked first')
+    return document
+  }
+  const checkStructure = async (): Promise<readonly Finding[]> => {
+    if (!hasHeader(bytes)) return [{ code: 'undecodable_pdf' }]
+    const objects = findObjects(bytes)
+    if (isTruncated(bytes, objects)) return [{ code: 'truncated' }]
+    const document = await openPdf(bytes)
+    if (document === 'damaged') return [{ code: 'undecodable_pdf' }]
+    opened = { objects, document: document === 'locked' ? undefined : document }
+    return opened.document !== undefined && lacksParts(opened.document, objects) ? [{ code: 'truncated' }] : []
+  }
   return {
     checks: [
-      { name: 'structure', isGate: true, run: () => checkMarkers(bytes) },
-      { name: 'pages', isGate: true, run: () => checkPages(bytes) },
+      bound('structure', true, checkStructure),
+      bound('hidden_content', false, () => checkHiddenContent(bytes, getOpened())),
+      bound('encryption', true, () => (getOpened().document === undefined ? [{ code: 'password_protected' }] : [])),
+      bound('active_content', false, () => checkActiveContent(getOpened().objects, getDocument())),
+      bound('pages', true, () => checkPages(getDocument())),
+      bound('blankness', false, () => checkBlankness(getDocument())),
     ],
-    makeCleanCopy: () => makeCleanCopy(bytes),
+    makeCleanCopy: async () => await makeCleanPdf(getDocument()),
   }
 }
 
-/** PDFium repairs what it can, a missing end among it, so the header and the end-of-file marker are looked for first. */
-function checkMarkers(bytes: Uint8Array): readonly Finding[] {
-  // ISO 32000-1, Annex H, implementation notes 13 and 18: within the first and the last 1024 bytes.
-  const hasMarker = (part: Uint8Array, marker: string) => Buffer.from(part).includes(marker, 0, 'latin1')
-  if (!hasMarker(bytes.subarray(-1024), '%%EOF')) return [{ code: 'truncated' }]
-  return hasMarker(bytes.subarray(0, 1024), '%PDF-') ? [] : [{ code: 'undecodable_pdf' }]
-}
-
-async function checkPages(bytes: Uint8Array): Promise<readonly Finding[]> {
-  const library = await openPdfium()
-  try {
-    const document = await library.loadDocument(bytes)
-    // The page count is what the file claims, so the first page is opened: one that is not there has no size.
-    const { originalWidth, originalHeight } = document.getPage(0).getOriginalSize()
-    return originalWidth > 0 && originalHeight > 0 ? [] : [{ code: 'no_page' }]
-  } catch (error) {
-    readRefusal(error)
-    return [{ code: 'undecodable_pdf' }]
+/** What is more than is looked at is a finding, since it is a property of the bytes. */
+function bound(name: string, isGate: boolean, run: Check['run']): Check {
+  return {
+    name,
+    isGate,
+    run: async () => {
+      try {
+        return await run()
+      } catch (error) {
+        if (error instanceof TooComplex || error instanceof MemoryExceeded) return [{ code: 'too_complex' }]
+        throw error
+      }
+    },
   }
 }
 
-/** The first page, as pixels. */
-async function makeCleanCopy(bytes: Uint8Array): Promise<CleanCopy> {
-  const document = await (await openPdfium()).loadDocument(bytes)
-  const { data, width, height } = await document.getPage(0).render({ scale: 2, render: 'bitmap' })
-  const picture = sharp(data, { raw: { width, height, channels: 4 } }).removeAlpha()
-  return { mediaType: 'image/jpeg', bytes: await picture.jpeg({ quality: 90 }).toBuffer() }
+function checkHiddenContent(bytes: Buffer, { objects }: Opened): readonly Finding[] {
+  const name = findHiddenContent(bytes, objects)
+  if (name === undefined) return []
+  const message = `Besides the document, the PDF file holds ${name}. Print it to a new PDF, and upload that.`
+  return [{ code: 'hidden_content', message }]
+}
+
+function checkActiveContent(objects: PdfObjects, document: OpenPdf): readonly Finding[] {
+  const found = new Set<ActiveContent>(findActiveContent(objects, !document.isEncrypted))
+  const anew = document.writeAnew()
+  if (anew !== undefined) for (const kind of findActiveContent(findObjects(anew), true)) found.add(kind)
+  if (document.scripts > 0) found.add('script')
+  if (document.attachments > 0) found.add('attachment')
+  if (document.hasXfa) found.add('xfa')
+  if (found.size === 0) return []
+  const kinds = Object.keys(activeContent) as ActiveContent[]
+  const names = kinds.filter((kind) => found.has(kind)).map((kind) => activeContent[kind])
+  const list = new Intl.ListFormat('en').format(names)
+  const message = `The PDF can do more than be read: it has ${list}. Print it to a new PDF (in the print dialog: "Save as PDF"), and upload that.`
+  return [{ code: 'active_content', message }]
 }

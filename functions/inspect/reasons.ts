@@ -6,6 +6,8 @@ import type { Reason } from '../../shared/model.ts'
 export const maximumPixels = 64_000_000
 /** 10 MiB: the largest document of any stage. */
 export const maximumBytes = 10 * 1024 * 1024
+/** Of a PDF: the longest bank statements and tenancy agreements have fewer, and so many are drawn in seconds. */
+export const maximumPages = 30
 
 /** `retry`: the same bytes may be sent again. What is a property of the bytes never passes later. */
 export const reasons = {
@@ -74,7 +76,11 @@ export const reasons = {
   },
   no_page: { message: 'The PDF has no page. Export it again and upload the new file.', retry: false },
   too_many_pages: {
-    message: 'The PDF has too many pages. Upload only the pages that show the document.',
+    message: `The PDF has more than ${maximumPages} pages. Upload only the pages that show the document.`,
+    retry: false,
+  },
+  too_complex: {
+    message: 'The PDF is too complex to be inspected. Print or scan the document to a new PDF, and upload that.',
     retry: false,
   },
   inspection_failed: {

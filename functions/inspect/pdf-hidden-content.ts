@@ -1,0 +1,119 @@
+// What a PDF file holds besides the PDF: before its header, behind its end, in a stream that is another file.
+import { constants, inflateSync } from 'node:zlib'
+import { findReachable, type PdfObjects } from './pdf-objects.ts'
+import { isDictionary, isName, isReference, visitDictionaries } from './pdf-values.ts'
+
+const bytesOf = (text: string) => Buffer.from(text, 'latin1')
+
+/** How a file begins that is none of a PDF's own parts, and what it is called to a person. */
+const beginnings: readonly (readonly [Buffer, string])[] = [
+  [bytesOf('PK\x03\x04'), 'a ZIP archive or office file'],
+  [bytesOf('Rar!\x1a\x07'), 'a RAR archive'],
+  [bytesOf('7z\xbc\xaf\x27\x1c'), 'a 7z archive'],
+  [bytesOf('\x7fELF'), 'a program'],
+  [bytesOf('\xcf\xfa\xed\xfe'), 'a program'],
+  [bytesOf('\xca\xfe\xba\xbe'), 'a program'],
+  [bytesOf('\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1'), 'an office file'],
+  [bytesOf('MSCF\0\0\0\0'), 'an archive'],
+  [bytesOf('#!/'), 'a script'],
+  [bytesOf('%PDF-'), 'another PDF'],
+]
+/** Six bytes and more, so that no compressed picture has them by chance: these are found by programs wherever they are. */
+const anywhere = [bytesOf('Rar!\x1a\x07'), bytesOf('7z\xbc\xaf\x27\x1c')]
+const page = /^\s*(<!doctype\s+html|<html|<head|<body|<script|<svg|<iframe|<\?php|<\?xml[^>]*\?>\s*<(html|svg))/i
+const script = /<script|<\?php|<iframe|javascript:|#!\/(bin|usr)\//i
+
+/** @returns what it is called to a person; undefined: nothing of the kind */
+export function findHiddenContent(bytes: Buffer, objects: PdfObjects): string | undefined {
+  const header = bytes.subarray(0, 1024).indexOf('%PDF-')
+  const end = bytes.lastIndexOf('%%EOF')
+  const before = bytes.subarray(0, Math.max(0, header))
+  const behind = bytes.subarray(end < 0 ? bytes.length : end + 5)
+  const attached = findAttached(objects)
+  return (
+    recogniseOutside(before) ??
+    recogniseOutside(behind) ??
+    // An attached archive is one of these as well.
+    (attached.size > 0 ? undefined : findZip(bytes)) ??
+    findAnywhere(bytes) ??
+    recogniseStreams(bytes, objects, attached)
+  )
+}
+
+/** What is no part of the PDF: white space, zeros and what mail and printers add is no matter. */
+function recogniseOutside(bytes: Buffer): string | undefined {
+  const start = bytes.findIndex((byte) => byte > 0x20)
+  if (start < 0) return undefined
+  const content = bytes.subarray(start)
+  const name = recogniseBeginning(content)
+  if (name !== undefined) return name
+  return script.test(content.toString('latin1')) ? 'a script' : undefined
+}
+
+function recogniseBeginning(bytes: Buffer): string | undefined {
+  if (isWindowsProgram(bytes)) return 'a program'
+  if (page.test(bytes.toString('latin1', 0, 256))) return 'a web page'
+  return beginnings.find(([beginning]) => bytes.subarray(0, beginning.length).equals(beginning))?.[1]
+}
+
+/** `MZ`, and where the number at 60 says so `PE` (Microsoft PE format); what is too short for both may be data. */
+function isWindowsProgram(bytes: Buffer): boolean {
+  if (bytes.length < 64 || bytes.toString('latin1', 0, 2) !== 'MZ') return false
+  const header = bytes.readUInt32LE(60)
+  return bytes.toString('latin1', header, header + 4) === 'PE\0\0'
+}
+
+/** An end of central directory within its reach of the end (APPNOTE 4.3.16) that has its directory right before it. */
+function findZip(bytes: Buffer): string | undefined {
+  const reach = Math.max(0, bytes.length - 65_557)
+  for (
+    let at = bytes.lastIndexOf('PK\x05\x06');
+    at >= reach;
+    at = at === 0 ? -1 : bytes.lastIndexOf('PK\x05\x06', at - 1)
+  ) {
+    if (at + 22 > bytes.length) continue
+    const directory = at - bytes.readUInt32LE(at + 12)
+    if (directory >= 0 && bytes.toString('latin1', directory, directory + 4) === 'PK\x01\x02') return 'a ZIP archive'
+  }
+  return undefined
+}
+
+function findAnywhere(bytes: Buffer): string | undefined {
+  return anywhere.some((signature) => bytes.includes(signature)) ? 'an archive' : undefined
+}
+
+/** A stream that is a file of its own: no font, picture, profile or page begins like one. What is attached is active content. */
+function recogniseStreams(bytes: Buffer, objects: PdfObjects, attached: ReadonlySet<number>): string | undefined {
+  for (const { number, value, streamStart } of objects.all) {
+    if (streamStart === undefined || !isDictionary(value) || attached.has(number)) continue
+    const raw = bytes.subarray(streamStart, streamStart + 4096)
+    const filter = value.get('Filter') ?? null
+    const first = Array.isArray(filter) ? (filter[0] ?? null) : filter
+    const isFlate = isName(first) && /^(FlateDecode|Fl)$/.test(first.name)
+    const name = recogniseBeginning(isFlate ? inflateBeginning(raw) : raw)
+    if (name !== undefined) return name
+  }
+  return undefined
+}
+
+/** The numbers of the streams that file specifications refer to: of those that something refers to. */
+function findAttached(objects: PdfObjects): ReadonlySet<number> {
+  const numbers = new Set<number>()
+  for (const object of findReachable(objects)) {
+    visitDictionaries(object.value, (dictionary) => {
+      for (const files of objects.resolve(dictionary.get('EF'))) {
+        if (!isDictionary(files)) continue
+        for (const file of files.values()) if (isReference(file)) numbers.add(file.object)
+      }
+    })
+  }
+  return numbers
+}
+
+function inflateBeginning(raw: Buffer): Buffer {
+  try {
+    return inflateSync(raw, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 8 * 1024 * 1024 })
+  } catch {
+    return Buffer.alloc(0)
+  }
+}

@@ -1,0 +1,78 @@
+// The pages of a PDF: that there are some, that they have a size, that one of them shows something.
+import type { Finding } from './check.ts'
+import type { OpenPdf, PageSize, Pixels } from './open-pdf.ts'
+import { maximumPages } from './reasons.ts'
+
+/** Half an inch, in points: a seal, not a document. */
+const minimumSide = 36
+/** In pixels, of the longer side of a page that is looked at: 10-point print has strokes of about a pixel. */
+const glanceSide = 800
+
+/** @returns those that are there, in order, with the index at which PDFium has them */
+export function measurePages(document: OpenPdf): { index: number; size: PageSize }[] {
+  const pages: { index: number; size: PageSize }[] = []
+  for (let index = 0; index < document.pages; index++) {
+    const size = document.measure(index)
+    if (size !== undefined) pages.push({ index, size })
+  }
+  return pages
+}
+
+export function checkPages(document: OpenPdf): readonly Finding[] {
+  if (document.pages > maximumPages) return [{ code: 'too_many_pages' }]
+  const pages = measurePages(document)
+  if (pages.length === 0) return [{ code: 'no_page' }]
+  const isLarge = ({ size }: { size: PageSize }) => Math.min(size.width, size.height) >= minimumSide
+  return pages.some(isLarge)
+    ? []
+    : [
+        {
+          code: 'too_small',
+          message:
+            'The pages of the PDF are too small to hold a document. Print it to a new PDF with a common paper size, and upload that.',
+        },
+      ]
+}
+
+export function checkBlankness(document: OpenPdf): readonly Finding[] {
+  const showsSomething = measurePages(document).some(({ index, size }) => {
+    const { width, height } = toPixels(size, glanceSide / Math.max(size.width, size.height))
+    const pixels = document.draw(index, width, height)
+    return pixels !== undefined && isMarked(pixels)
+  })
+  return showsSomething
+    ? []
+    : [
+        {
+          code: 'blank',
+          message:
+            'No page of the PDF shows anything. Check which file you chose, or scan or export the document again.',
+        },
+      ]
+}
+
+/** In whole pixels, and at least one. */
+export function toPixels(size: PageSize, scale: number): PageSize {
+  const round = (side: number) => Math.max(1, Math.round(side * scale))
+  return { width: round(size.width), height: round(size.height) }
+}
+
+/**
+ * Whether there are edges: pixels that differ from the one before or above. Paper that is unevenly lit has none, the grain
+ * of a scanner stays below the step, faint print does not.
+ */
+function isMarked({ width, height, bytes }: Pixels): boolean {
+  const step = 12
+  const enough = 24
+  let edges = 0
+  const brightness = (at: number) => ((bytes[at] ?? 0) + 2 * (bytes[at + 1] ?? 0) + (bytes[at + 2] ?? 0)) / 4
+  for (let y = 1; y < height; y++) {
+    for (let x = 1; x < width; x++) {
+      const at = (y * width + x) * 4
+      const value = brightness(at)
+      if (Math.abs(value - brightness(at - 4)) < step && Math.abs(value - brightness(at - width * 4)) < step) continue
+      if (++edges >= enough) return true
+    }
+  }
+  return false
+}

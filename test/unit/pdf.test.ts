@@ -1,0 +1,478 @@
+// PDFs that are good and bad, written here from their objects: each meets its exact reasons.
+import { readFileSync } from 'node:fs'
+import { deflateSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { inspectDocument } from '../../functions/inspect/inspect-document.ts'
+import { examinePdf } from '../../functions/inspect/pdf.ts'
+import { encryptNew, encryptOld, makeObjects, makePdf, revise, type WrittenObject } from '../support/make-pdf.ts'
+
+/** The findings of the checks as they are run: none behind a gate that found something. */
+async function examine(bytes: Uint8Array) {
+  const found: { code: string; message?: string }[] = []
+  for (const check of examinePdf(bytes).checks) {
+    const findings = await check.run()
+    found.push(...findings)
+    if (findings.length > 0 && check.isGate) break
+  }
+  return found
+}
+const readCodes = async (bytes: Uint8Array) => (await examine(bytes)).map(({ code }) => code)
+const action = (written: string) => makePdf(makeObjects({ catalog: `/OpenAction ${written}` }))
+const annotate = (written: string, objects: readonly WrittenObject[] = []) =>
+  makePdf(makeObjects({ page: '/Annots [6 0 R]', objects: [written, ...objects] }))
+const link = (written: string) => annotate(`<< /Type /Annot /Subtype /Link /Rect [60 700 200 720] /A ${written} >>`)
+const script = '<< /S /JavaScript /JS (app.alert\\(1\\)) >>'
+
+describe('a PDF that passes', () => {
+  const field =
+    '<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Anna) /DA (/F 12 Tf 0 g) /Rect [60 600 300 620] /P 3 0 R >>'
+  it.each<[string, () => Buffer]>([
+    ...['1.0', '1.3', '1.4', '1.7', '2.0'].map(
+      (version) => [`of version ${version}`, () => makePdf(makeObjects(), { version })] as [string, () => Buffer],
+    ),
+    ['with objects and cross references in streams', () => makePdf(makeObjects(), { isCompressed: true })],
+    [
+      'revised',
+      () =>
+        revise(makePdf(), {
+          4: { dictionary: '<< >>', stream: Buffer.from('BT /F 30 Tf 60 700 Td (Second revision) Tj ET') },
+        }),
+    ],
+    ['that opens at a page', () => action('[3 0 R /Fit]')],
+    ['that opens at a page by an action', () => action('<< /S /GoTo /D [3 0 R /Fit] >>')],
+    ['that asks to be printed', () => action('<< /S /Named /N /Print >>')],
+    ['with a link to the web', () => link('<< /S /URI /URI (https://example.org/?a=b) >>')],
+    ['with a link that has no scheme', () => link('<< /S /URI /URI (www.example.org:8080/bank) >>')],
+    ['with a link to a mailbox', () => link('<< /S /URI /URI (mailto:help@example.org) >>')],
+    [
+      'with a form',
+      () =>
+        makePdf(
+          makeObjects({
+            catalog: '/AcroForm << /Fields [6 0 R] /DR << /Font << /F 5 0 R >> >> >>',
+            page: '/Annots [6 0 R]',
+            objects: [field],
+          }),
+        ),
+    ],
+    [
+      'with a form that can be emptied',
+      () =>
+        annotate('<< /Type /Annot /Subtype /Widget /FT /Btn /T (x) /Rect [60 600 90 620] /A << /S /ResetForm >> >>'),
+    ],
+    [
+      'with empty lists of scripts and files',
+      () =>
+        makePdf(makeObjects({ catalog: '/Names << /JavaScript << /Names [] >> /EmbeddedFiles << /Names [] >> >>' })),
+    ],
+    ['with a script that nothing refers to', () => makePdf(makeObjects({ objects: [script] }))],
+    [
+      'with cross references that are off by some bytes',
+      () => Buffer.from(makePdf().toString('latin1').replace('%PDF-1.7\n', '%PDF-1.7\n%a comment\n'), 'latin1'),
+    ],
+    ['with a byte order mark before its header', () => Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), makePdf()])],
+    ['with zeros behind its end', () => Buffer.concat([makePdf(), Buffer.alloc(4096)])],
+    [
+      'with faint print',
+      () =>
+        makePdf(makeObjects({ content: '0.85 g BT /F 11 Tf 60 700 Td (Printed with the last of the toner) Tj ET' })),
+    ],
+    ['turned', () => makePdf(makeObjects({ page: '/Rotate 90' }))],
+  ])('%s', async (_name, make) => {
+    expect(await examine(make())).toEqual([])
+  })
+
+  it.each([
+    ['RC4 of 40 bits', encryptOld(2), false],
+    ['RC4 of 128 bits', encryptOld(3), false],
+    ['AES of 128 bits', encryptOld(4), true],
+    ['AES of 256 bits, revision 5', encryptNew(5), true],
+    ['AES of 256 bits, revision 6', encryptNew(6), true],
+  ])('encrypted with %s under an owner password', async (_name, encryption, isCompressed) => {
+    expect(await examine(makePdf(makeObjects(), { encryption, isCompressed }))).toEqual([])
+    const active = makeObjects({ catalog: `/OpenAction ${script}` })
+    expect(await readCodes(makePdf(active, { encryption, isCompressed }))).toEqual(['active_content'])
+  })
+})
+
+describe('a PDF that needs a password', () => {
+  it.each([
+    ['RC4 of 128 bits', encryptOld(3, 'secret')],
+    ['AES of 128 bits', encryptOld(4, 'secret')],
+    ['AES of 256 bits', encryptNew(6, 'secret')],
+  ])('is refused: %s', async (_name, encryption) => {
+    expect(await readCodes(makePdf(makeObjects(), { encryption }))).toEqual(['password_protected'])
+  })
+})
+
+describe('active content', () => {
+  const attached: WrittenObject[] = [
+    '<< /Type /Filespec /F (invoice.xml) /EF << /F 7 0 R >> >>',
+    { dictionary: '<< /Type /EmbeddedFile >>', stream: Buffer.from('<invoice/>') },
+  ]
+  const kinds: [string, string, () => Buffer][] = [
+    ['a script', 'when it is opened', () => action(script)],
+    [
+      'a script',
+      'of the document, by name',
+      () => makePdf(makeObjects({ catalog: '/Names << /JavaScript << /Names [(a) 6 0 R] >> >>', objects: [script] })),
+    ],
+    ['a script', 'of a page', () => makePdf(makeObjects({ page: `/AA << /O ${script} >>` }))],
+    [
+      'a script',
+      'of a field',
+      () => annotate(`<< /Type /Annot /Subtype /Widget /FT /Tx /T (a) /Rect [0 0 9 9] /AA << /K ${script} >> >>`),
+    ],
+    ['a script', 'with an escaped name', () => action('<< /S /J#61va#53cript /JS (1) >>')],
+    [
+      'a script',
+      'whose kind is elsewhere',
+      () => makePdf(makeObjects({ catalog: '/OpenAction << /S 6 0 R /JS (1) >>', objects: ['/JavaScript'] })),
+    ],
+    [
+      'a script',
+      'in a stream',
+      () =>
+        makePdf(
+          makeObjects({
+            catalog: '/OpenAction << /S /JavaScript /JS 6 0 R >>',
+            objects: [{ dictionary: '<< >>', stream: Buffer.from('app.alert(1)') }],
+          }),
+        ),
+    ],
+    [
+      'a script',
+      'behind a harmless action',
+      () => action(`<< /S /GoTo /D [3 0 R /Fit] /Next [<< /S /Named /N /NextPage /Next ${script} >>] >>`),
+    ],
+    [
+      'a script',
+      'in an object stream',
+      () => makePdf(makeObjects({ catalog: `/OpenAction ${script}` }), { isCompressed: true }),
+    ],
+    ['a script', 'of an earlier revision', () => revise(action(script), { 1: '<< /Type /Catalog /Pages 2 0 R >>' })],
+    [
+      'a script',
+      'of a later revision',
+      () => revise(makePdf(), { 1: `<< /Type /Catalog /Pages 2 0 R /OpenAction ${script} >>` }),
+    ],
+    ['a script', 'played with a film', () => action('<< /S /Rendition /OP 0 /JS (1) >>')],
+    [
+      'a script',
+      'of a catalogue in the trailer',
+      () => makePdf(makeObjects(), { trailer: `/Extra << /OpenAction ${script} >>` }),
+    ],
+    ['a command', 'when it is opened', () => action('<< /S /Launch /F (cmd.exe) >>')],
+    [
+      'an attached file',
+      'by name',
+      () =>
+        makePdf(makeObjects({ catalog: '/Names << /EmbeddedFiles << /Names [(a) 6 0 R] >> >>', objects: attached })),
+    ],
+    [
+      'an attached file',
+      'as those of electronic invoices',
+      () => makePdf(makeObjects({ catalog: '/AF [6 0 R]', objects: attached })),
+    ],
+    [
+      'an attached file',
+      'pinned to a page',
+      () =>
+        makePdf(
+          makeObjects({
+            page: '/Annots [<< /Subtype /FileAttachment /Rect [0 0 9 9] /FS 6 0 R >>]',
+            objects: attached,
+          }),
+        ),
+    ],
+    [
+      'sends or imports data',
+      'by a button',
+      () =>
+        annotate(
+          '<< /Type /Annot /Subtype /Widget /FT /Btn /T (x) /Rect [60 600 90 620] /A << /S /SubmitForm /F (https://example.org) >> >>',
+        ),
+    ],
+    ['sends or imports data', 'the other way', () => action('<< /S /ImportData /F (a.fdf) >>')],
+    ['3D', 'rich media', () => annotate('<< /Type /Annot /Subtype /RichMedia /Rect [0 0 9 9] >>')],
+    ['sound, video', 'a film', () => annotate('<< /Type /Annot /Subtype /Movie /Rect [0 0 9 9] >>')],
+    [
+      'XFA',
+      'a form',
+      () =>
+        makePdf(
+          makeObjects({
+            catalog: '/AcroForm << /Fields [] /XFA [(template) 6 0 R] >>',
+            objects: [{ dictionary: '<< >>', stream: Buffer.from('<template/>') }],
+          }),
+        ),
+    ],
+    ['another file', 'by a link', () => link('<< /S /GoToR /F (other.pdf) /D [0 /Fit] >>')],
+    ['neither to a web page', 'javascript:', () => link('<< /S /URI /URI (javascript:alert\\(1\\)) >>')],
+    ['neither to a web page', 'a file', () => link('<< /S /URI /URI (file:///etc/passwd) >>')],
+    ['neither to a web page', 'data in UTF-16', () => link('<< /S /URI /URI <FEFF0064006100740061003A0078> >>')],
+    ['neither to a web page', 'a share', () => link('<< /S /URI /URI (\\\\\\\\server\\\\share) >>')],
+    ['by itself', 'when it is opened', () => action('<< /S /URI /URI (https://example.org) >>')],
+    [
+      'by itself',
+      'with a page, in a circle of actions',
+      () =>
+        makePdf(
+          makeObjects({
+            page: '/AA << /O 6 0 R >>',
+            objects: [
+              '<< /S /Named /N /NextPage /Next 7 0 R >>',
+              '<< /S /GoTo /D [3 0 R /Fit] /Next [6 0 R << /S /URI /URI (https://example.org) >>] >>',
+            ],
+          }),
+        ),
+    ],
+  ]
+  it.each(kinds)('is told: %s, %s', async (words, _name, make) => {
+    const found = await examine(make())
+    expect(found.map(({ code }) => code)).toEqual(['active_content'])
+    expect(found[0]?.message).toContain(words)
+  })
+})
+
+describe('a damaged PDF', () => {
+  const long = makePdf(makeObjects({ objects: [{ dictionary: '<< >>', stream: Buffer.alloc(5000, 'x') }] }))
+  const linearized = makePdf(makeObjects({ objects: [] }))
+    .toString('latin1')
+    .replace('1 0 obj', '9 0 obj\n<< /Linearized 1 /L 99999 >>\nendobj\n1 0 obj')
+  it.each<[string, string, () => Buffer]>([
+    ['undecodable_pdf', 'without a header', () => makePdf().subarray(5)],
+    ['undecodable_pdf', 'of a header and an end', () => Buffer.from('%PDF-1.7\n%%EOF\n')],
+    ['truncated', 'without an end', () => makePdf().subarray(0, -8)],
+    [
+      'truncated',
+      'cut in a stream, with a forged end',
+      () => Buffer.concat([long.subarray(0, 3000), Buffer.from('\n%%EOF\n')]),
+    ],
+    [
+      'truncated',
+      'cut behind an object that its page needs, with a forged end',
+      () => {
+        const text = makePdf().toString('latin1')
+        return Buffer.from(
+          `${text.slice(0, text.indexOf('4 0 obj'))}trailer\n<< /Root 1 0 R >>\nstartxref\n0\n%%EOF\n`,
+          'latin1',
+        )
+      },
+    ],
+    [
+      'truncated',
+      'whose revision was cut',
+      () => revise(makePdf(), { 4: { dictionary: '<< >>', stream: Buffer.from('q Q') } }).subarray(0, -12),
+    ],
+    ['truncated', 'shorter than its own first object says', () => Buffer.from(linearized, 'latin1')],
+    [
+      'no_page',
+      'without a page',
+      () => makePdf(['<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [] /Count 0 >>']),
+    ],
+    [
+      'no_page',
+      'that only claims pages',
+      () => makePdf(['<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [] /Count 3 >>']),
+    ],
+    [
+      'too_many_pages',
+      'of 31 pages',
+      () => makePdf([...makeObjects().with(1, `<< /Type /Pages /Kids [${'3 0 R '.repeat(31)}] /Count 31 >>`)]),
+    ],
+    [
+      'too_many_pages',
+      'that claims a million',
+      () => makePdf([...makeObjects().with(1, '<< /Type /Pages /Kids [3 0 R] /Count 1000000 >>')]),
+    ],
+    ['too_small', 'of the size of a stamp', () => makePdf(makeObjects({ page: '/CropBox [60 740 90 770]' }))],
+    ['blank', 'with nothing on it', () => makePdf(makeObjects({ content: '' }))],
+    ['blank', 'of one colour', () => makePdf(makeObjects({ content: '0.2 0.4 0.6 rg 0 0 595 842 re f' }))],
+    [
+      'blank',
+      'with white print',
+      () => makePdf(makeObjects({ content: '1 g BT /F 14 Tf 60 700 Td (Invisible) Tj ET' })),
+    ],
+    ['too_complex', 'nested a thousand deep', () => action(`${'['.repeat(1000)}${']'.repeat(1000)}`)],
+    [
+      'too_complex',
+      'whose object stream inflates to 100 MB',
+      () =>
+        makePdf(
+          makeObjects({
+            objects: [
+              {
+                dictionary: '<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode >>',
+                stream: deflateSync(Buffer.alloc(100_000_000, ' ')),
+              },
+            ],
+          }),
+        ),
+    ],
+  ])('is %s: %s', async (code, _name, make) => {
+    expect(await readCodes(make())).toEqual([code])
+  })
+})
+
+describe('hidden content', () => {
+  const zip = Buffer.from('504b0304'.padEnd(60, '0'), 'hex')
+  const directory = Buffer.from('504b0102'.padEnd(92, '0'), 'hex')
+  const end = Buffer.alloc(22)
+  end.write('PK\x05\x06', 'latin1')
+  end.writeUInt32LE(directory.length, 12)
+  const program = Buffer.alloc(132)
+  program.write('MZ')
+  program.writeUInt32LE(128, 60)
+  program.write('PE\0\0', 128)
+  const embed = (stream: Buffer, dictionary = '<< >>') => makePdf(makeObjects({ objects: [{ dictionary, stream }] }))
+  it.each<[string, string, () => Buffer]>([
+    ['a program', 'before the header', () => Buffer.concat([program, makePdf()])],
+    ['a program', 'for Linux, behind the end', () => Buffer.concat([makePdf(), Buffer.from('\x7fELF\x02\x01\x01')])],
+    [
+      'a web page',
+      'before the header',
+      () => Buffer.concat([Buffer.from('<html><script>alert(1)</script>'), makePdf()]),
+    ],
+    ['a script', 'behind the end', () => Buffer.concat([makePdf(), Buffer.from('junk <?php system($_GET[0]); ?>')])],
+    ['a ZIP archive', 'behind the end', () => Buffer.concat([makePdf(), zip, directory, end])],
+    [
+      'a ZIP archive',
+      'within a comment before the end',
+      () =>
+        Buffer.from(
+          makePdf()
+            .toString('latin1')
+            .replace('startxref', `%${Buffer.concat([zip, directory, end]).toString('latin1')}\nstartxref`),
+          'latin1',
+        ),
+    ],
+    ['a program', 'in a stream that nothing refers to', () => embed(program)],
+    ['a program', 'in a compressed one', () => embed(deflateSync(program), '<< /Filter /FlateDecode >>')],
+    ['another PDF', 'in a stream', () => embed(makePdf())],
+    [
+      'a program',
+      'in a file that is attached to nothing',
+      () =>
+        makePdf(
+          makeObjects({
+            objects: [
+              '<< /Type /Filespec /EF << /F 7 0 R >> >>',
+              { dictionary: '<< /Type /EmbeddedFile >>', stream: program },
+            ],
+          }),
+        ),
+    ],
+  ])('is told: %s %s', async (words, _name, make) => {
+    const found = await examine(make())
+    expect(found.map(({ code }) => code)).toEqual(['hidden_content'])
+    expect(found[0]?.message).toContain(words)
+  })
+})
+
+describe('the clean copy', () => {
+  const letter = readFileSync(new URL('../fixtures/letter.pdf', import.meta.url))
+
+  it('shows the pages at their size, has nothing else, and passes itself', async () => {
+    const pages = [...makeObjects({ page: '/Rotate 90' }).with(1, '<< /Type /Pages /Kids [3 0 R 3 0 R] /Count 2 >>')]
+    for (const [document, count] of [
+      [letter, 1],
+      [makePdf(pages), 2],
+    ] as const) {
+      const { makeCleanCopy } = await inspectDocument(document)
+      const copy = await makeCleanCopy?.()
+      expect(copy?.mediaType).toBe('application/pdf')
+      const bytes = copy?.bytes ?? new Uint8Array()
+      expect(await inspectDocument(bytes)).toMatchObject({ verdict: 'passed', reasons: [] })
+      const written = Buffer.from(bytes).toString('latin1')
+      expect(written.match(/\/Type \/Page /g)).toHaveLength(count)
+      expect(written).toContain(count === 1 ? '/MediaBox [0 0 595.00 842.00]' : '/MediaBox [0 0 842.00 595.00]')
+      expect(written.match(/\d+ 0 obj/g)).toHaveLength(2 + 3 * count)
+      expect(written).not.toContain('/Font')
+    }
+  })
+
+  it('shows form fields and annotations', async () => {
+    const drawn = (content: string): WrittenObject => ({
+      dictionary: '<< /Type /XObject /Subtype /Form /BBox [0 0 400 400] >>',
+      stream: Buffer.from(content),
+    })
+    const seen = makePdf(
+      makeObjects({
+        content: '',
+        page: '/Annots [6 0 R]',
+        catalog: '/AcroForm << /Fields [6 0 R] >>',
+        objects: [
+          '<< /Type /Annot /Subtype /Widget /FT /Tx /T (a) /V (b) /F 4 /Rect [100 100 500 500] /AP << /N 7 0 R >> >>',
+          drawn('0 g 50 50 300 300 re f'),
+        ],
+      }),
+    )
+    expect(await examine(seen)).toEqual([])
+    const { makeCleanCopy } = examinePdf(seen)
+    await expect(makeCleanCopy()).rejects.toThrow('first')
+    const { makeCleanCopy: makeSeen } = await inspectDocument(seen)
+    expect(await examine((await makeSeen?.())?.bytes ?? new Uint8Array())).toEqual([])
+  })
+})
+
+// Hundreds of documents a test: no time is expected of it, only an end.
+describe('whatever the bytes', { timeout: 120_000 }, () => {
+  it('a PDF damaged anywhere is judged, never thrown over', async () => {
+    const documents = [
+      makePdf(),
+      makePdf(makeObjects({ catalog: `/OpenAction ${script}` }), { isCompressed: true }),
+      makePdf(makeObjects(), { encryption: encryptNew(6), isCompressed: true }),
+      revise(makePdf(), { 4: { dictionary: '<< >>', stream: Buffer.from('q Q') } }),
+    ]
+    const words = [
+      'obj',
+      'stream',
+      'endobj',
+      '<<',
+      '>>',
+      '[',
+      '(',
+      ')',
+      '/Kids',
+      '3 0 R',
+      '99999999999',
+      '-1',
+      '/Length',
+      'xref',
+    ]
+    const change = fc.tuple(
+      fc.nat(),
+      fc.oneof(
+        fc.constantFrom(...words.map((word) => Buffer.from(word))),
+        fc.uint8Array({ minLength: 1, maxLength: 8 }),
+      ),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...documents),
+        fc.array(change, { minLength: 1, maxLength: 6 }),
+        async (document, changes) => {
+          const damaged = Buffer.from(document)
+          for (const [place, bytes] of changes) damaged.set(bytes, place % (damaged.length - bytes.length))
+          const codes = await readCodes(damaged)
+          const possible = [
+            'truncated',
+            'undecodable_pdf',
+            'hidden_content',
+            'password_protected',
+            'active_content',
+            'no_page',
+            'too_many_pages',
+            'too_small',
+            'too_complex',
+            'blank',
+          ]
+          for (const code of codes) expect(possible).toContain(code)
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+})
