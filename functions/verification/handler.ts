@@ -1,7 +1,10 @@
-// Reads S3 notifications from SQS messages, calls the use case, answers which messages are to be delivered again.
+// Reads messages of the queue: notifications of S3, and verdicts that a provider had deferred. Calls the use case, answers
+// which messages are to be delivered again.
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import * as z from 'zod'
-import { type VerifyDocumentsPorts, verifyDocuments } from './verify-documents.ts'
+import { toDocumentKey } from '../../shared/model.ts'
+import { verdictSchema } from './inspect-result.ts'
+import { type InspectAnswer, type VerifyDocumentsPorts, verifyDocuments } from './verify-documents.ts'
 
 const notificationSchema = z.object({
   Records: z.array(z.object({ s3: z.object({ object: z.object({ key: z.string() }) }) })),
@@ -9,28 +12,47 @@ const notificationSchema = z.object({
 /** S3 sends this once, when the notification is set up. */
 const testEventSchema = z.object({ Event: z.literal('s3:TestEvent') })
 
-/** The object keys in a message: form-encoded, as S3 sends them. */
-function readKeys(body: string): readonly string[] {
+/** What whoever checked a deferred verdict puts into the queue: the answer that the provider would have given. */
+const deferredVerdictSchema = z.object({
+  verification_id: z.uuid(),
+  attempt: z.int().min(1),
+  answer: verdictSchema,
+})
+
+/** The objects that a message is about, and what it tells of them, if it does. */
+type Message = { readonly keys: readonly string[]; readonly told: InspectAnswer | undefined }
+
+/** Keys of a notification are form-encoded, as S3 sends them. */
+function readMessage(body: string, providerDefers: boolean): Message {
   const message: unknown = JSON.parse(body)
-  if (testEventSchema.safeParse(message).success) return []
-  return notificationSchema
+  if (testEventSchema.safeParse(message).success) return { keys: [], told: undefined }
+  const deferred = providerDefers ? deferredVerdictSchema.safeParse(message) : undefined
+  if (deferred?.success) {
+    const { verification_id: id, attempt, answer } = deferred.data
+    return { keys: [toDocumentKey({ id, attempt })], told: answer }
+  }
+  const keys = notificationSchema
     .parse(message)
     .Records.map((record) => decodeURIComponent(record.s3.object.key.replaceAll('+', ' ')))
+  return { keys, told: undefined }
 }
 
 export function createHandler(ports: VerifyDocumentsPorts) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const unreadable: string[] = []
     const keysOf = new Map<string, readonly string[]>()
+    const told = new Map<string, InspectAnswer>()
     for (const record of event.Records) {
       try {
-        keysOf.set(record.messageId, readKeys(record.body))
+        const message = readMessage(record.body, ports.providerDefers)
+        keysOf.set(record.messageId, message.keys)
+        for (const key of message.keys) if (message.told && !told.has(key)) told.set(key, message.told)
       } catch (error) {
-        ports.log.error('message is no S3 notification', { error })
+        ports.log.error('message is not understood', { error })
         unreadable.push(record.messageId)
       }
     }
-    const failed = await verifyDocuments(ports, [...new Set([...keysOf.values()].flat())])
+    const failed = await verifyDocuments(ports, [...new Set([...keysOf.values()].flat())], told)
     const failedMessages = [...keysOf].filter(([, keys]) => keys.some((key) => failed.has(key))).map(([id]) => id)
     return { batchItemFailures: [...unreadable, ...failedMessages].map((itemIdentifier) => ({ itemIdentifier })) }
   }

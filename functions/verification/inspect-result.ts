@@ -16,11 +16,12 @@ const inspectedSchema = z.object({
   rulesVersion: z.string(),
   checks: z.array(checkSchema),
 })
-const answerSchema = z.union([
-  z.object({ outcome: z.enum(['absent', 'unreadable', 'crashed']) }),
+/** Of a document that was opened: a verdict. */
+export const verdictSchema = z.union([
   inspectedSchema.extend({ verdict: z.literal('passed') }),
   inspectedSchema.extend({ verdict: z.literal('rejected'), reasons: z.array(reasonSchema).min(1) }),
 ])
+const answerSchema = z.union([z.object({ outcome: z.enum(['absent', 'unreadable', 'crashed']) }), verdictSchema])
 const errorSchema = z.object({ errorType: z.string().default(''), errorMessage: z.string().default('') })
 
 /** Milliseconds that its answer is waited for: longer than it may take. Twice as long has to fit into an invocation. */

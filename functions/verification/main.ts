@@ -49,7 +49,8 @@ const handle = createHandler({
   macDocument: createMacDocument(new KMSClient(quickCalls), environment.DOCUMENT_MAC_KEY_ARN),
   commitVerdict: (id, attempt, verdict) => database.run((sql) => commitVerdict(sql, id, attempt, verdict)),
   markAnnounced: (ids, at) => database.run((sql) => markVerificationsAnnounced(sql, ids, at)),
-  inspect: async (key) => {
+  providerDefers: false,
+  inspect: async ({ key }) => {
     const command = new InvokeCommand({
       FunctionName: environment.INSPECT_FUNCTION,
       Payload: Buffer.from(JSON.stringify({ key })),

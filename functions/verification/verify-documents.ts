@@ -8,15 +8,26 @@ import { type Metrics, toVerdictReason, type VerdictReason } from '../../shared/
 import { type InspectionRecord, parseDocumentKey, type Reason, type Verification } from '../../shared/model.ts'
 import type { Decision, Verdict } from '../../shared/verifications.ts'
 
-/** What inspect answered; `crashed`: it, or its parser, ended without a verdict after it had begun. */
+/** What a provider answered; `crashed`: it, or its parser, ended without a verdict after it had begun.
+ * `deferred`: the document is with somebody who will tell; what they tell comes by the queue. */
 export type InspectAnswer =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'unreadable' }
   | { readonly outcome: 'crashed' }
+  | { readonly outcome: 'deferred' }
   | (InspectionRecord & { readonly outcome: 'inspected'; readonly sha256: string } & (
         | { readonly verdict: 'passed' }
         | { readonly verdict: 'rejected'; readonly reasons: readonly Reason[] }
       ))
+
+/** A document: its object, and by which attempt of which verification its verdict is known. */
+export type InspectionRequest = { readonly key: string; readonly id: string; readonly attempt: number }
+
+/**
+ * Who looks at documents. It may be asked for the same attempt again, at any time, and must not begin a second time then.
+ * Rejects with an `UnavailableError` when it could not be asked: the message comes again.
+ */
+export type InspectionProvider = (request: InspectionRequest) => Promise<InspectAnswer>
 
 export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'measure'> & {
   readonly log: Log
@@ -28,8 +39,9 @@ export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'meas
   /** HMAC-SHA-256 under a key that nobody can read. Rejects with an `UnavailableError` when it could not be made. */
   readonly macDocument: (documentSha256: Uint8Array) => Promise<Uint8Array>
   readonly markAnnounced: (ids: readonly string[], now: Date) => Promise<void>
-  /** Rejects with an `UnavailableError` when inspect could not be called or was throttled. */
-  readonly inspect: (key: string) => Promise<InspectAnswer>
+  readonly inspect: InspectionProvider
+  /** Whether the provider ever defers: only then is a message believed that brings a verdict. */
+  readonly providerDefers: boolean
   readonly publish: Publish
 }
 
@@ -44,12 +56,21 @@ const alteredReason: Reason = {
   retry: true,
 }
 
-async function judge(ports: VerifyDocumentsPorts, key: string, verification: Verification): Promise<Verdict> {
-  let answer = await ports.inspect(key)
+/** Undefined: the verdict comes later. */
+async function judge(
+  ports: VerifyDocumentsPorts,
+  key: string,
+  verification: Verification,
+  told: InspectAnswer | undefined,
+): Promise<Verdict | undefined> {
+  const request = { key, id: verification.id, attempt: verification.attempt }
+  let answer = told ?? (await ports.inspect(request))
   // A crash may have been another document's fault or a machine's; twice in a row it is this document's.
-  if (answer.outcome === 'crashed') answer = await ports.inspect(key)
+  if (answer.outcome === 'crashed') answer = await ports.inspect(request)
   const at = ports.now()
   switch (answer.outcome) {
+    case 'deferred':
+      return undefined
     case 'crashed':
       return { status: 'rejected', at, inspection: null, reasons: [crashReason] }
     case 'absent':
@@ -76,7 +97,11 @@ function countVerdict(ports: VerifyDocumentsPorts, { attempt, createdAt }: Verif
 }
 
 /** Brings the verification of one object to its verdict; undefined when there is nothing (more) to do for that object. */
-async function decide(ports: VerifyDocumentsPorts, key: string): Promise<Verification | undefined> {
+async function decide(
+  ports: VerifyDocumentsPorts,
+  key: string,
+  told: InspectAnswer | undefined,
+): Promise<Verification | undefined> {
   const named = parseDocumentKey(key)
   if (!named) throw new Error('expected an object named incoming/{verification_id}/{attempt}')
   const begun = await ports.beginInspection(named.id, named.attempt)
@@ -85,7 +110,15 @@ async function decide(ports: VerifyDocumentsPorts, key: string): Promise<Verific
     if (!row) throw new Error(`expected a row for the object of verification ${named.id}; got none`)
     return row.attempt === named.attempt ? row : undefined
   }
-  const verdict = await judge(ports, key, begun)
+  const verdict = await judge(ports, key, begun, told)
+  if (!verdict) {
+    ports.log.info('verdict deferred', {
+      request_id: begun.requestId,
+      verification_id: begun.id,
+      attempt: begun.attempt,
+    })
+    return begun
+  }
   const decision = await ports.commitVerdict(named.id, named.attempt, verdict)
   crashPoint('verification-after-verdict')
   countVerdict(ports, begun, verdict)
@@ -106,18 +139,20 @@ const isToBeAnnounced = (row: Verification | undefined): row is Verification & {
 /**
  * Verifies the documents that these objects hold. Every key may come twice, late or again after a crash anywhere.
  *
+ * @param told what a provider that had deferred tells of some of them by now
  * @returns the keys that did not get through; they are to be delivered again
  */
 export async function verifyDocuments(
   ports: VerifyDocumentsPorts,
   keys: readonly string[],
+  told: ReadonlyMap<string, InspectAnswer> = new Map(),
 ): Promise<ReadonlySet<string>> {
   const failed = new Set<string>()
   const toAnnounce = new Map<string, Verification & { readonly verifiedAt: Date }>()
   await Promise.all(
     keys.map(async (key) => {
       try {
-        const row = await decide(ports, key)
+        const row = await decide(ports, key, told.get(key))
         if (isToBeAnnounced(row)) toAnnounce.set(key, row)
       } catch (error) {
         failed.add(key)

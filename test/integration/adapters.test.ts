@@ -180,6 +180,7 @@ describe.each(emulators)('$name', (emulator) => {
         },
         findVerification: async () => makeVerification({ status: 'verified', verifiedAt: noon, announcedAt: noon }),
         inspect: async () => ({ outcome: 'absent' }),
+        providerDefers: false,
         beginInspection: async (id, attempt) => {
           asked.push(`${id}/${attempt}`)
           return undefined

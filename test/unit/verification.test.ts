@@ -114,7 +114,8 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
       step('mark')
       for (const id of ids) update(id, { announcedAt: at })
     },
-    inspect: async (key) => {
+    providerDefers: false,
+    inspect: async ({ key }) => {
       step('inspect')
       const answer = scripts[key]?.shift() ?? new Error('inspect was called once too often')
       if (answer instanceof Error) throw answer
@@ -402,9 +403,18 @@ describe('messages', () => {
       const { batchItemFailures } = await deliver({ messageId: 'm1', body }, makeMessage('m2', keyOf(row)))
       expect(batchItemFailures).toEqual(again)
       expect(table.get(row.id)?.status).toBe('verified')
-      expect(log.lines[0]).toMatchObject({ level: 'error', message: 'message is no S3 notification' })
+      expect(log.lines[0]).toMatchObject({ level: 'error', message: 'message is not understood' })
     },
   )
+
+  it('a verdict in the queue is believed only where a provider defers', async () => {
+    const row = makeVerification()
+    const { deliver, table, steps } = setUp([row])
+    const body = JSON.stringify({ verification_id: row.id, attempt: 1, answer: passed })
+    expect((await deliver({ messageId: 'm1', body })).batchItemFailures).toEqual(again)
+    expect(steps).toEqual([])
+    expect(table.get(row.id)).toBe(row)
+  })
 
   it('one failure among several is the only one that comes again', async () => {
     const [good, bad] = [makeVerification({ id: makeId(1) }), makeVerification({ id: makeId(2) })] as const
