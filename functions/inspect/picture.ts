@@ -1,46 +1,60 @@
-// The questions to a picture: whether it decodes to its last row, within what memory holds.
+// The questions to a picture: whether it is whole, decodes within what memory holds, and shows a document that can be read.
 import sharp from 'sharp'
-import type { CleanCopy, Examination, Finding } from './check.ts'
+import type { Examination, Finding } from './check.ts'
+import { encodeCleanCopy } from './clean-picture.ts'
+import { decodePicture, glanceAt, type Pixels } from './decode-picture.ts'
+import { judgeBlankness, judgeBrightness, judgeDimensions, judgeSharpness } from './judge-picture.ts'
+import { type Measures, measurePicture } from './measure-picture.ts'
 import { checkPngStructure } from './png-structure.ts'
 import { maximumPixels } from './reasons.ts'
 import { readRefusal } from './refusal.ts'
 
 type PictureType = 'image/jpeg' | 'image/png'
 
-// Every loader is off but two, so that bytes of any other type (an SVG, say) never reach a decoder, whatever was sniffed.
-sharp.block({ operation: ['VipsForeignLoad'] })
-sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer'] })
-sharp.cache(false)
-sharp.concurrency(1)
+/** What was learned of the picture so far. It is decoded once; each check behind that one looks at the same pixels. */
+type Learned = { size?: { width: number; height: number }; pixels?: Pixels; measures?: Measures }
 
 export function examinePicture(bytes: Uint8Array, mediaType: PictureType): Examination {
+  const learned: Learned = {}
   return {
     checks: [
-      {
-        name: 'structure',
-        isGate: true,
-        run: () => (mediaType === 'image/png' ? checkPngStructure(bytes) : []),
-      },
-      { name: 'pixels', isGate: true, run: () => checkPixels(bytes) },
-      { name: 'decode', isGate: true, run: () => checkDecode(bytes) },
+      { name: 'structure', isGate: true, run: () => (mediaType === 'image/png' ? checkPngStructure(bytes) : []) },
+      { name: 'pixels', isGate: true, run: () => checkPixels(bytes, learned) },
+      { name: 'decode', isGate: true, run: () => checkDecode(bytes, learned) },
+      { name: 'dimensions', isGate: true, run: () => judgeDimensions(demand(learned.size)) },
+      { name: 'blankness', isGate: false, run: async () => judgeBlankness(await measure(learned)) },
+      { name: 'brightness', isGate: false, run: async () => judgeBrightness(await measure(learned)) },
+      { name: 'sharpness', isGate: false, run: async () => judgeSharpness(await measure(learned)) },
     ],
-    makeCleanCopy: () => makeCleanCopy(bytes, mediaType),
+    makeCleanCopy: () => encodeCleanCopy(demand(learned.pixels)),
   }
 }
 
-async function checkPixels(bytes: Uint8Array): Promise<readonly Finding[]> {
+/** What an earlier check, a gate, has put there. */
+function demand<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error('expected the checks to run in their order')
+  return value
+}
+
+async function measure(learned: Learned): Promise<Measures> {
+  learned.measures ??= measurePicture(await glanceAt(demand(learned.pixels)))
+  return learned.measures
+}
+
+/** From the header alone, before memory is taken for what it says. */
+async function checkPixels(bytes: Uint8Array, learned: Learned): Promise<readonly Finding[]> {
   try {
     const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata()
+    learned.size = { width, height }
     return width * height > maximumPixels ? [{ code: 'too_many_pixels' }] : []
   } catch (error) {
     return toFindings(error)
   }
 }
 
-async function checkDecode(bytes: Uint8Array): Promise<readonly Finding[]> {
+async function checkDecode(bytes: Uint8Array, learned: Learned): Promise<readonly Finding[]> {
   try {
-    const { height } = await sharp(bytes, { limitInputPixels: false }).metadata()
-    await decode(bytes, height)
+    learned.pixels = await decodePicture(bytes)
     return []
   } catch (error) {
     return toFindings(error)
@@ -50,30 +64,3 @@ async function checkDecode(bytes: Uint8Array): Promise<readonly Finding[]> {
 const toFindings = (error: unknown): readonly Finding[] => [
   { code: readRefusal(error).includes('premature end of JPEG image') ? 'truncated' : 'undecodable_image' },
 ]
-
-/**
- * Decodes every row in order and keeps one pixel of the last: all of the picture is read, none of it is held.
- * libjpeg reports damaged entropy-coded data as warnings only, so warnings fail, but for one that many phones' intact
- * photographs cause (Ss, Se, Ah or Al of the scan header is not what ITU-T T.81, B.2.3 wants and is of no consequence).
- */
-async function decode(bytes: Uint8Array, height: number): Promise<void> {
-  const lastPixel = { left: 0, top: height - 1, width: 1, height: 1 }
-  const readLastPixel = (failOn: 'warning' | 'error') =>
-    sharp(bytes, { failOn, limitInputPixels: maximumPixels, sequentialRead: true, ignoreIcc: true })
-      .extract(lastPixel)
-      .raw()
-      .toBuffer()
-  try {
-    await readLastPixel('warning')
-  } catch (error) {
-    if (!readRefusal(error).includes('Invalid SOS parameters for sequential JPEG')) throw error
-    await readLastPixel('error')
-  }
-}
-
-/** Upright, and without anything but pixels. */
-async function makeCleanCopy(bytes: Uint8Array, mediaType: PictureType): Promise<CleanCopy> {
-  const upright = sharp(bytes, { failOn: 'error', limitInputPixels: maximumPixels }).autoOrient().toColourspace('srgb')
-  const encoded = mediaType === 'image/jpeg' ? upright.jpeg({ quality: 90 }) : upright.png()
-  return { mediaType, bytes: await encoded.toBuffer() }
-}

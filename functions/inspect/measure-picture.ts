@@ -1,0 +1,188 @@
+// What can be seen in a picture, in numbers: a grid of squares over a glance at it, and what stands out in them. What is enough
+// is not decided here.
+import type { Glance, Pixels } from './decode-picture.ts'
+
+/** Pixels on a side: a line of small print, or a word of it. */
+const squareSide = 16
+/** Of the glance, over which an edge is looked at: what is in focus has crossed most of its contrast within them. */
+const edgePixels = 2
+/** Levels of 256: what less stands out by is not seen. */
+const leastRelief = 8
+/** What stands out does so from the quiet squares as well, unless (levels) it is stronger than noise gets. */
+const overQuiet = { times: 2.5, most: 60 }
+/** Squares that touch each other: print, a face or a seal fill more; a speck of dust fewer. */
+const leastGroup = 6
+
+export type Measures = {
+  /** Share of the squares that belong to something that stands out, 0 to 1. */
+  readonly visible: number
+  /** Levels from dark to light around what stands out, but for its strongest tenth. */
+  readonly contrast: number
+  /** Of the contrast around it, how much the sharpest edges cross within two pixels, in the less sharp direction. */
+  readonly sharpness: number
+  /** Levels of the picture that 1 %, half and 99 % of the pixels do not exceed. */
+  readonly dark: number
+  readonly middle: number
+  readonly light: number
+}
+
+type Square = {
+  readonly lowest: number
+  readonly highest: number
+  /** Levels between its lowest and its highest once an even slope is taken away: light falls off, and is no content. */
+  readonly relief: number
+  /** The largest steps across `edgePixels`, in levels, to the right and downwards. */
+  readonly stepAcross: number
+  readonly stepDown: number
+}
+
+type Grid = { readonly columns: number; readonly rows: number; readonly squares: readonly Square[] }
+
+export function measurePicture(glance: Glance): Measures {
+  const levels = readLevels(glance.grey)
+  const grid = drawGrid(glance)
+  // The outermost squares are not looked at: there are the edge of a scanner's glass, and a frame.
+  const inner = grid.squares.filter((_, index) => isInner(grid, index))
+  const quiet = takeShare(inner.map(({ relief }) => relief).sort(ascending), 0.1)
+  const least = Math.max(leastRelief, Math.min(overQuiet.times * quiet, overQuiet.most))
+  const standing = findGroups(grid, least)
+  const ranges = standing.map((index) => readRange(grid, index))
+  const contrast = takeShare([...ranges].sort(ascending), 0.9)
+  return {
+    visible: standing.length / Math.max(1, grid.squares.length),
+    contrast,
+    sharpness: measureSharpness(grid, standing, { ranges, contrast, noise: Math.min(2 * quiet, 16) }),
+    dark: levels(0.01),
+    middle: levels(0.5),
+    light: levels(0.99),
+  }
+}
+
+const ascending = (one: number, other: number) => one - other
+
+/** The value that the given share of the sorted ones does not exceed; 0 of none. */
+const takeShare = (sorted: readonly number[], share: number) =>
+  sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
+
+function readLevels({ bytes }: Pixels): (share: number) => number {
+  const counts = new Array<number>(256).fill(0)
+  for (const level of bytes) counts[level] = (counts[level] ?? 0) + 1
+  return (share) => {
+    let left = share * bytes.length
+    return counts.findIndex((count) => {
+      left -= count
+      return left <= 0
+    })
+  }
+}
+
+function drawGrid(glance: Glance): Grid {
+  const columns = Math.floor(glance.grey.width / squareSide)
+  const rows = Math.floor(glance.grey.height / squareSide)
+  const squares = Array.from({ length: columns * rows }, (_, index) =>
+    measureSquare(glance, (index % columns) * squareSide, Math.floor(index / columns) * squareSide),
+  )
+  return { columns, rows, squares }
+}
+
+function measureSquare({ grey, even }: Glance, left: number, top: number): Square {
+  const { width, height } = grey
+  const at = (bytes: Uint8Array, x: number, y: number) => bytes[y * width + x] ?? 0
+  const found = { lowest: 255, highest: 0, stepAcross: 0, stepDown: 0 }
+  const sums = { all: 0, across: 0, down: 0 }
+  const middle = (squareSide - 1) / 2
+  for (let y = top; y < top + squareSide; y++) {
+    for (let x = left; x < left + squareSide; x++) {
+      const level = at(even.bytes, x, y)
+      found.lowest = Math.min(found.lowest, level)
+      found.highest = Math.max(found.highest, level)
+      sums.all += level
+      sums.across += level * (x - left - middle)
+      sums.down += level * (y - top - middle)
+      const here = at(grey.bytes, x, y)
+      if (x + edgePixels < width) {
+        found.stepAcross = Math.max(found.stepAcross, Math.abs(at(grey.bytes, x + edgePixels, y) - here))
+      }
+      if (y + edgePixels < height) {
+        found.stepDown = Math.max(found.stepDown, Math.abs(at(grey.bytes, x, y + edgePixels) - here))
+      }
+    }
+  }
+  // Least squares: the sum of the squared distances from the middle, of one direction, over all pixels.
+  const spread = (squareSide ** 2 * (squareSide ** 2 - 1)) / 12
+  const mean = sums.all / squareSide ** 2
+  const relief = { lowest: 255, highest: -255 }
+  for (let y = top; y < top + squareSide; y++) {
+    for (let x = left; x < left + squareSide; x++) {
+      const slope = (sums.across * (x - left - middle) + sums.down * (y - top - middle)) / spread
+      const rest = at(even.bytes, x, y) - mean - slope
+      relief.lowest = Math.min(relief.lowest, rest)
+      relief.highest = Math.max(relief.highest, rest)
+    }
+  }
+  return { ...found, relief: relief.highest - relief.lowest }
+}
+
+const isInner = ({ columns, rows }: Grid, index: number): boolean => {
+  const column = index % columns
+  const row = Math.floor(index / columns)
+  return column > 0 && row > 0 && column < columns - 1 && row < rows - 1
+}
+
+/** The index itself among them. */
+function findNeighbours({ columns, rows }: Grid, index: number): readonly number[] {
+  const column = index % columns
+  const row = Math.floor(index / columns)
+  const neighbours: number[] = []
+  for (let y = Math.max(0, row - 1); y <= Math.min(rows - 1, row + 1); y++) {
+    for (let x = Math.max(0, column - 1); x <= Math.min(columns - 1, column + 1); x++) neighbours.push(y * columns + x)
+  }
+  return neighbours
+}
+
+/** The inner squares with that relief which are one of a group, by their places in the grid. */
+function findGroups(grid: Grid, least: number): readonly number[] {
+  const open = new Set(
+    [...grid.squares.keys()].filter((index) => isInner(grid, index) && (grid.squares[index]?.relief ?? 0) >= least),
+  )
+  const found: number[] = []
+  for (const start of open) {
+    open.delete(start)
+    const group = [start]
+    for (const index of group) {
+      for (const neighbour of findNeighbours(grid, index)) if (open.delete(neighbour)) group.push(neighbour)
+    }
+    if (group.length >= leastGroup) found.push(...group)
+  }
+  return found
+}
+
+/** Levels between the darkest and the lightest around a square: of a letter that is no more than a grey shade, its paper's. */
+function readRange(grid: Grid, index: number): number {
+  const around = findNeighbours(grid, index).map((neighbour) => grid.squares[neighbour])
+  return (
+    Math.max(...around.map((square) => square?.highest ?? 0)) -
+    Math.min(...around.map((square) => square?.lowest ?? 255))
+  )
+}
+
+/**
+ * The sharpest twentieth of what has at least half of the picture's contrast. So a sharp card on a table out of focus is
+ * sharp; of a camera that moved, the edges along the way are as sharp as ever, those across it are not.
+ */
+function measureSharpness(
+  grid: Grid,
+  standing: readonly number[],
+  around: { readonly ranges: readonly number[]; readonly contrast: number; readonly noise: number },
+): number {
+  const across: number[] = []
+  const down: number[] = []
+  for (const [place, index] of standing.entries()) {
+    const range = around.ranges[place] ?? 0
+    const square = grid.squares[index]
+    if (!square || range < around.contrast / 2) continue
+    across.push(Math.max(0, square.stepAcross - around.noise) / Math.max(1, range))
+    down.push(Math.max(0, square.stepDown - around.noise) / Math.max(1, range))
+  }
+  return Math.min(takeShare(across.sort(ascending), 0.95), takeShare(down.sort(ascending), 0.95))
+}
