@@ -88,7 +88,7 @@ describe('a parser that is attacked', { timeout: 120_000 }, () => {
     ['hang', 'timeout', hasty],
     ['heap', 'memory', patient],
     ...(process.platform === 'linux' ? [['buffers', 'memory', patient] as [string, string, ParserDeadlines]] : []),
-  ])('(%s) ends as a %s; the next document is judged right', async (what, how, deadlines) => {
+  ])('that should %s ends as a %s; the next document is judged right', async (what, how, deadlines) => {
     const { inspect, log, counted } = setUp(planted, deadlines)
     const document = Buffer.from(`${what} of a document`)
     expect(await inspect(document)).toEqual({ outcome: 'crashed', how, check: 'decode', sha256: hashOf(document) })
