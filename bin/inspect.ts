@@ -1,10 +1,8 @@
 // `npm run --silent inspect`: what the inspection says of files. Flags, the table and progress are here.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { bundleParser } from '../lib/bundle.ts'
 import { describeError, describeValue, InputError, runCommand, writeLine } from './command-line.ts'
-import { type FileVerdict, inspectFiles } from './inspect-files.ts'
+import { type FileVerdict, inspectFiles, prepareParser } from './inspect-files.ts'
 import { formatHead, formatVerdict, type Layout, planLayout } from './inspect-table.ts'
 
 const help = `Inspects files as documents are inspected that are uploaded, and says what would come of each: nothing is kept or sent.
@@ -18,8 +16,6 @@ const help = `Inspects files as documents are inspected that are uploaded, and s
 The order is that of the files. Exit status 0 whatever the verdicts; 2 when a file cannot be read, of which standard error
 tells, the others being inspected all the same, and when the command is not understood.
 `
-
-const root = join(import.meta.dirname, '..')
 
 /** npm runs its scripts in the repository, wherever it was called. */
 const calledIn = process.env.npm_lifecycle_event === 'inspect' ? (process.env.INIT_CWD ?? '.') : '.'
@@ -61,11 +57,8 @@ function showProgress(total: number): { readonly clear: () => void; readonly sho
 const toLine = (file: string, { verdict, reasons }: FileVerdict) =>
   JSON.stringify({ file, verdict, reasons: reasons.map(({ code, message, retry }) => ({ code, message, retry })) })
 
-async function inspectAll(files: readonly string[], layout: Layout | undefined, folder: string): Promise<void> {
-  const program = {
-    file: await bundleParser(root, folder),
-    readable: [join(folder, '*'), join(root, 'node_modules', '*'), join(root, 'package.json')],
-  }
+async function inspectAll(files: readonly string[], layout: Layout | undefined): Promise<void> {
+  const program = await prepareParser()
   const progress = showProgress(files.length)
   let done = 0
   progress.show(done)
@@ -95,9 +88,6 @@ await runCommand(async () => {
     process.stdout.write(help)
     return
   }
-  mkdirSync(join(root, '.local'), { recursive: true })
-  const folder = mkdtempSync(join(root, '.local', 'inspect-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   for (const [signal, status] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
@@ -105,5 +95,5 @@ await runCommand(async () => {
   ] as const) {
     process.on(signal, () => process.exit(status))
   }
-  await inspectAll(files, json ? undefined : planLayout(files, process.stdout.columns ?? 100), folder)
+  await inspectAll(files, json ? undefined : planLayout(files, process.stdout.columns ?? 100))
 })

@@ -24,8 +24,11 @@ const inspectionSchema = z
   })
   .refine(({ verdict, reasons }) => (verdict === 'passed') === (reasons.length === 0))
 
+/** Of the whole process: the most memory that it held, and the time of the CPU that it took. */
+const usageSchema = z.object({ peakKilobytes: z.int().min(0), cpuMilliseconds: z.int().min(0) })
+
 const parserAnswerSchema = z
-  .object({ inspection: inspectionSchema, copyMediaType: mediaTypeSchema, peakKilobytes: z.int().min(0) })
+  .object({ inspection: inspectionSchema, copyMediaType: mediaTypeSchema, usage: usageSchema })
   .refine(({ inspection, copyMediaType }) => (inspection.verdict === 'passed') === (copyMediaType !== null))
 export type ParserAnswer = z.infer<typeof parserAnswerSchema>
 

@@ -13,8 +13,7 @@ export type Parsed =
       readonly inspection: Inspection
       /** Of a document that passed. */
       readonly cleanCopy: CleanCopy | undefined
-      /** The most memory that the parser held. */
-      readonly peakKilobytes: number
+      readonly usage: ParserAnswer['usage']
     }
   /** It ended without an answer: by itself, by the clock, or for want of memory. `check`: the one under way. */
   | { readonly outcome: 'crashed'; readonly how: 'crash' | 'timeout' | 'memory'; readonly check: string | null }
@@ -120,10 +119,10 @@ export function startParser(program: ParserProgram, deadlines = parserDeadlines)
       if (ending !== 'answered' || answer === undefined) {
         return { outcome: 'crashed', how: ending === 'answered' ? 'crash' : ending, check }
       }
-      const { inspection, copyMediaType: mediaType, peakKilobytes } = answer
-      if (mediaType === null) return { outcome: 'inspected', inspection, cleanCopy: undefined, peakKilobytes }
+      const { inspection, copyMediaType: mediaType, usage } = answer
+      if (mediaType === null) return { outcome: 'inspected', inspection, cleanCopy: undefined, usage }
       if (copy === undefined) return { outcome: 'crashed', how: 'crash', check }
-      return { outcome: 'inspected', inspection, cleanCopy: { mediaType, bytes: copy }, peakKilobytes }
+      return { outcome: 'inspected', inspection, cleanCopy: { mediaType, bytes: copy }, usage }
     } finally {
       await kill()
     }

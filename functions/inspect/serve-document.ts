@@ -22,8 +22,9 @@ export async function serveDocument(
     if (makeCleanCopy) onCheck('clean_copy')
     const copy = await makeCleanCopy?.()
     if (copy) say('copy', copy.bytes)
-    const { maxRSS: peakKilobytes } = process.resourceUsage()
-    say('answer', Buffer.from(JSON.stringify({ inspection, copyMediaType: copy?.mediaType ?? null, peakKilobytes })))
+    const { maxRSS: peakKilobytes, userCPUTime, systemCPUTime } = process.resourceUsage()
+    const usage = { peakKilobytes, cpuMilliseconds: Math.round((userCPUTime + systemCPUTime) / 1000) }
+    say('answer', Buffer.from(JSON.stringify({ inspection, copyMediaType: copy?.mediaType ?? null, usage })))
   } catch (error) {
     if (error instanceof Error && /memory|allocation/i.test(error.message)) say('memory')
     throw error

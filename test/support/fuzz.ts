@@ -47,7 +47,9 @@ export async function judgeCase(bytes: Uint8Array): Promise<FuzzResult> {
   const problems: string[] = []
   const codes = inspection.reasons.map(({ code }) => code)
   const copyMediaType = makeCleanCopy ? inspection.mediaType : null
-  const answer = Buffer.from(JSON.stringify({ inspection, copyMediaType, peakKilobytes: 0 }))
+  const answer = Buffer.from(
+    JSON.stringify({ inspection, copyMediaType, usage: { peakKilobytes: 0, cpuMilliseconds: 0 } }),
+  )
   if (!readParserAnswer(answer)) problems.push('no verdict as the function believes it')
   for (const code of codes) if (!reasons[code as ReasonCode]) problems.push(`unknown code ${code}`)
   if (makeCleanCopy) {

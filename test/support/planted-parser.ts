@@ -67,7 +67,7 @@ const acts: Readonly<Record<string, () => unknown>> = {
     for (;;) writeSync(answers, head)
   },
   lie: () =>
-    say('answer', JSON.stringify({ inspection: { verdict: 'passed' }, copyMediaType: null, peakKilobytes: 1 })),
+    say('answer', JSON.stringify({ inspection: { verdict: 'passed' }, copyMediaType: null, usage: {} })),
   /** What it found is told as the name of a check. */
   look: () => {
     const variables = Object.keys(process.env).filter((name) => !ownVariables.includes(name))

@@ -52,7 +52,8 @@ describe('the parser', { timeout: 120_000 }, () => {
     expect(parsed).toMatchObject({ outcome: 'inspected', inspection: { verdict: 'passed', mediaType, reasons: [] } })
     if (parsed.outcome !== 'inspected') throw new Error('expected a verdict')
     expect(parsed.cleanCopy?.bytes.length).toBeGreaterThan(1000)
-    expect(parsed.peakKilobytes).toBeGreaterThan(1000)
+    expect(parsed.usage.peakKilobytes).toBeGreaterThan(1000)
+    expect(parsed.usage.cpuMilliseconds).toBeGreaterThan(0)
   })
 
   it('rejects a document with its reasons, and keeps no copy', async () => {
