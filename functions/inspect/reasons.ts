@@ -11,34 +11,43 @@ export const maximumPages = 30
 
 /** `retry`: the same bytes may be sent again. What is a property of the bytes never passes later. */
 export const reasons = {
-  empty: { message: 'The document is empty. Upload the file again.', retry: false },
+  empty: {
+    message:
+      'The file is empty. Choose it again; when it is empty on your device too, photograph or scan the document.',
+    retry: false,
+  },
   too_large: {
-    message: `The document is larger than ${maximumBytes / 1024 / 1024} MB. Photograph it with fewer pixels or scan it with fewer dots per inch, and upload the smaller file.`,
+    message: `The file is larger than ${maximumBytes / 1024 / 1024} MB. Photograph the document with fewer megapixels or scan it with 200 dots per inch, and upload the smaller file.`,
     retry: false,
   },
   unsupported_type: {
-    message: 'The document is not a JPG, PNG or PDF, whatever its name says. Upload it in one of these formats.',
+    message:
+      'The document is not a JPG, PNG or PDF, whatever its name says. Photograph it or export it as one of these, and upload that.',
     retry: false,
   },
   truncated: {
     message:
-      'The end of the document is missing. Upload the complete file, or export or photograph the document again.',
+      'The end of the file is missing, as after an upload or a download that broke off. Download, scan or photograph the document again, and upload the new file.',
     retry: false,
   },
   hidden_content: {
     message:
-      'The file holds something besides the document. Open it, export it anew as a JPG, PNG or PDF, and upload the new file.',
+      'The file holds something besides the document. Photograph or scan the document again, or upload a screenshot of it.',
     retry: false,
   },
   undecodable_image: {
-    message: 'The picture is damaged and cannot be shown. Save or photograph it again and upload the new file.',
+    message:
+      'The picture is damaged and cannot be shown whole. Photograph or scan the document again, and upload the new file.',
     retry: false,
   },
   too_many_pixels: {
-    message: `The picture has more than ${maximumPixels / 1_000_000} megapixels. Upload a smaller one.`,
+    message: `The picture has more than ${maximumPixels / 1_000_000} megapixels. Photograph or scan the document with fewer (12 are plenty), and upload that.`,
     retry: false,
   },
-  animated: { message: 'The picture moves. Upload a still picture of the document.', retry: false },
+  animated: {
+    message: 'The picture moves. Photograph the document, or save a single frame as a JPG or PNG, and upload that.',
+    retry: false,
+  },
   too_small: {
     message:
       'The picture has too few pixels to read the document. Upload the original photograph, not a preview of it, or take one from nearer.',
@@ -62,7 +71,7 @@ export const reasons = {
     retry: false,
   },
   undecodable_pdf: {
-    message: 'The PDF is damaged and cannot be opened. Export it again and upload the new file.',
+    message: 'The PDF is damaged and cannot be opened. Download, scan or export it again, and upload the new file.',
     retry: false,
   },
   password_protected: {
@@ -74,7 +83,10 @@ export const reasons = {
     message: 'The PDF can do more than be read. Print it to a new PDF, and upload that.',
     retry: false,
   },
-  no_page: { message: 'The PDF has no page. Export it again and upload the new file.', retry: false },
+  no_page: {
+    message: 'The PDF has no page. Scan or export the document again, and upload the new file.',
+    retry: false,
+  },
   too_many_pages: {
     message: `The PDF has more than ${maximumPages} pages. Upload only the pages that show the document.`,
     retry: false,

@@ -187,8 +187,7 @@ describe('a bad document', () => {
       reasons: [
         {
           code: 'truncated',
-          message:
-            'The end of the document is missing. Upload the complete file, or export or photograph the document again.',
+          message: reasons.truncated.message,
           retry: false,
         },
       ],
