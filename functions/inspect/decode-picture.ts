@@ -1,7 +1,6 @@
 // Turns a JPG or PNG into pixels, once: what looks at the picture and what is kept of it start from the same ones.
 import sharp, { type Sharp } from 'sharp'
 import { maximumPixels } from './reasons.ts'
-import { readRefusal } from './refusal.ts'
 
 // Every loader is off but two, so that bytes of any other type (an SVG, say) never reach a decoder, whatever was sniffed.
 sharp.block({ operation: ['VipsForeignLoad'] })
@@ -30,22 +29,13 @@ const meanOfNine = { width: 3, height: 3, kernel: [1, 1, 1, 1, 1, 1, 1, 1, 1] }
 
 /**
  * Decodes all of a picture: sRGB, upright by its EXIF orientation, on white where it is transparent, and made smaller where
- * it is larger than what is kept. libjpeg reports damaged entropy-coded data as warnings only, so warnings fail, but for one
- * that many phones' intact photographs cause (Ss, Se, Ah or Al of the scan header is not what ITU-T T.81, B.2.3 wants).
+ * it is larger than what is kept. libjpeg only warns of data that ends early or is damaged, which the structure has told by
+ * then, and of oddities that many phones' intact photographs have: so what it warns of passes.
  *
  * @throws what sharp throws when the picture is damaged.
  */
 export async function decodePicture(bytes: Uint8Array): Promise<Pixels> {
-  try {
-    return await decode(bytes, 'warning')
-  } catch (error) {
-    if (!readRefusal(error).includes('Invalid SOS parameters for sequential JPEG')) throw error
-    return await decode(bytes, 'error')
-  }
-}
-
-async function decode(bytes: Uint8Array, failOn: 'warning' | 'error'): Promise<Pixels> {
-  const picture = sharp(bytes, { failOn, limitInputPixels: maximumPixels, sequentialRead: true })
+  const picture = sharp(bytes, { failOn: 'error', limitInputPixels: maximumPixels, sequentialRead: true })
     .autoOrient()
     .resize({ width: longestKeptSide, height: longestKeptSide, fit: 'inside', withoutEnlargement: true })
     .flatten({ background: 'white' })

@@ -486,7 +486,12 @@ describe('the inspect function', () => {
   const bytes = Buffer.from('a document')
   const checks = [{ check: 'size', outcome: 'passed', milliseconds: 1 }] as const
   const inspection: Inspection = { verdict: 'passed', mediaType: 'image/png', reasons: [], rulesVersion: '1', checks }
-  const parsed: Parsed = { outcome: 'inspected', inspection, cleanCopy: undefined, usage: { peakKilobytes: 1, cpuMilliseconds: 1 } }
+  const parsed: Parsed = {
+    outcome: 'inspected',
+    inspection,
+    cleanCopy: undefined,
+    usage: { peakKilobytes: 1, cpuMilliseconds: 1 },
+  }
   const setUpInspect = (readDocument: (key: string) => Promise<Uint8Array | undefined>) => {
     const log = createMemoryLog()
     const { count, counted } = createMemoryMetrics()
