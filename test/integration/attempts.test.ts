@@ -208,6 +208,32 @@ describe('attempts within 24 hours', () => {
     })
   })
 
+  test('are not counted while another upload of the user is about to begin one', async () => {
+    const upload = makeUpload()
+    const { id, userId, network } = await judge(upload, toRejected([final]))
+    let isSettled = false
+    const registration = await owner.begin(async (tx) => {
+      await tx`select pg_advisory_xact_lock(hashtext(${userId}), hashtext(${network}))`
+      const registering = registerUpload(intake, makeOther(upload), 2)
+      void registering.finally(() => {
+        isSettled = true
+      })
+      // Until it waits, or does not.
+      for (let isWaiting = false; !isWaiting && !isSettled; ) {
+        ;[{ isWaiting }] = await tx<[{ isWaiting: boolean }]>`
+          select exists (
+            select from pg_locks where locktype = 'advisory' and not granted
+              and database = (select oid from pg_database where datname = current_database())) as "isWaiting"`
+      }
+      expect(isSettled).toBe(false)
+      await tx`
+        insert into verification.attempts (verification_id, attempt, user_id, network, began_at)
+        values (${id}, 2, ${userId}, ${network}, ${noon})`
+      return { registering }
+    })
+    expect(await registration.registering).toMatchObject({ outcome: 'too_many_attempts' })
+  })
+
   test('are exactly as many, however many clients send at once while verdicts fall', async () => {
     const upload = makeUpload()
     let isOver = false
