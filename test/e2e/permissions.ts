@@ -7,6 +7,7 @@ import {
   LambdaClient,
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda'
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import type postgres from 'postgres'
 import { describe, expect, it } from 'vitest'
 import { toUserVerified } from '../../shared/events.ts'
@@ -171,6 +172,26 @@ export function describePermissions(context: Context): void {
         expect(decided?.status).toBe('expired')
       },
     )
+
+    it('verification without CompareDocuments verifies nobody, until it has it back', async () => {
+      const document = makeLetter('less-compare')
+      const [row] = await context.sql()<[{ id: string }]>`
+        insert into verification.verifications (id, user_id, network, address_type, document_sha256, request_id, created_at)
+        values (gen_random_uuid(), 'less-compare', 'tron', 'base58check', sha256(${document}), 'permissions', now())
+        returning id`
+      const key = `incoming/${row.id}/1`
+      const readStatus = async () => (await call(context.api(), `/verify/${row.id}`)).body.status
+      await withoutPermission('Verification', 'CompareDocuments', async () => {
+        const s3 = new S3Client({ ...options(), forcePathStyle: true })
+        await s3.send(new PutObjectCommand({ Bucket: context.outputs().DocumentBucketName, Key: key, Body: document }))
+        expect((await invoke('Verification', toQueueEvent(key))).body).toEqual({
+          batchItemFailures: [{ itemIdentifier: 'm1' }],
+        })
+        expect(await readStatus()).toBe('processing')
+      })
+      expect((await invoke('Verification', toQueueEvent(key))).body).toEqual({ batchItemFailures: [] })
+      expect(await readStatus()).toBe('verified')
+    })
 
     it('wallet without its database secret issues nothing', async () => {
       await withoutPermission('Wallet', 'ReadOwnDatabaseSecret', async () => {
