@@ -9,14 +9,15 @@ const leastSize = { longer: 250, shorter: 150 }
 const longestShape = 15
 /** Share of the picture: a heading and a line on a page of A4. */
 const leastVisible = 0.006
-/** Levels of 256. Of a bright picture more: where most is white, what is left are the shadows of the document. */
-const leastContrast = { dark: 28, bright: 40 }
+/** Levels of 256. On pure white more: there a picture with too much light has lost what was light, and keeps shadows. */
+const leastContrast = { anywhere: 28, onWhite: 52 }
 /** Where nothing stands out although dark and light are this far apart (levels), it may be for want of focus. */
 const shadedContrast = 40
 /** Share of its contrast that an edge crosses within two of 1024 pixels. */
-const leastSharpness = 0.33
-/** Levels: a picture without contrast is dark or bright by its middle; one that shows nothing is dark below the second. */
+const leastSharpness = 0.3
+/** Levels. A picture without contrast is dark or bright by its middle; one that shows nothing is dark when all of it is. */
 const halfLight = 128
+const pureWhite = 250
 const nearBlack = 40
 
 export function judgeDimensions({ width, height }: { width: number; height: number }): readonly Finding[] {
@@ -33,8 +34,9 @@ export const judgeBlankness = (measures: Measures): readonly Finding[] => (isBla
 /** By what is left of the contrast, whatever the light: a page in the dark is readable when its letters stand out. */
 export function judgeBrightness(measures: Measures): readonly Finding[] {
   if (isBlank(measures)) return measures.light < nearBlack ? [{ code: 'too_dark' }] : []
-  if (measures.middle < halfLight) return measures.contrast < leastContrast.dark ? [{ code: 'too_dark' }] : []
-  return measures.contrast < leastContrast.bright ? [{ code: 'too_bright' }] : []
+  const least = measures.middle < pureWhite ? leastContrast.anywhere : leastContrast.onWhite
+  if (measures.contrast >= least) return []
+  return [{ code: measures.middle < halfLight ? 'too_dark' : 'too_bright' }]
 }
 
 export function judgeSharpness(measures: Measures): readonly Finding[] {

@@ -69,9 +69,17 @@ function readPng(bytes: Uint8Array): Structure {
   return { ...structure, picture: bytes.subarray(0, structure.end) }
 }
 
+/** Pixels. What a JPG can have at most; a decoder holds whole rows, which a PNG could make as long as it likes. */
+const longestSide = 65_535
+
 /** From the header alone, before memory is taken for what it says. */
-const checkPixels = ({ width, height }: Structure): readonly Finding[] =>
-  width * height > maximumPixels ? [{ code: 'too_many_pixels' }] : []
+function checkPixels({ width, height }: Structure): readonly Finding[] {
+  if (width * height > maximumPixels) return [{ code: 'too_many_pixels' }]
+  if (Math.max(width, height) <= longestSide) return []
+  return [
+    { code: 'too_many_pixels', message: `The picture is more than ${longestSide} pixels long. Upload a shorter one.` },
+  ]
+}
 
 const checkAnimation = ({ isAnimated }: Structure): readonly Finding[] => (isAnimated ? [{ code: 'animated' }] : [])
 

@@ -107,6 +107,14 @@ describe('a picture that cannot be read is told why', () => {
     ['a pixel', ['too_small'], () => jpeg(makePicture(1, 1, [9, 9, 9]))],
     ['a preview', ['too_small'], () => jpeg(toPipeline(card).resize(200))],
     ['a strip', ['too_small'], () => jpeg(toPipeline(page).resize(3200, 200, { fit: 'fill' }))],
+    [
+      'a PNG with rows of 65 536 pixels',
+      ['too_many_pixels'],
+      () =>
+        sharp({ create: { width: 65_536, height: 200, channels: 3, background: '#fff' } })
+          .png()
+          .toBuffer(),
+    ],
     ['a white page', ['blank'], () => jpeg(nothing(255, 0))],
     ['a grey page', ['blank'], () => jpeg(nothing(128, 0))],
     ['a scanner that saw nothing', ['blank'], () => jpeg(nothing(240, 4), 95)],
@@ -152,7 +160,7 @@ describe('a picture that cannot be read is told why', () => {
       ['blurred'],
       async () => jpeg(await photograph(random(), { width: 1600, height: 1200, shake: 50 })),
     ],
-    ['a letter out of focus', ['blurred'], () => jpeg(toPipeline(page).blur(5))],
+    ['a letter out of focus', ['blurred'], () => jpeg(toPipeline(page).blur(8))],
     [
       'a preview made large',
       ['blurred'],
