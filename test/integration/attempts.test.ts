@@ -4,11 +4,12 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attemptWindow, registerUpload, type Upload } from '../../functions/intake/register-upload.ts'
+import { migrate } from '../../functions/migrate/migrate.ts'
 import { findInspectedVerification } from '../../functions/read/find-verification.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import type { InspectionRecord, Reason, Verification } from '../../shared/model.ts'
 import { beginInspection, commitVerdict, extendVerified, type Verdict } from '../../shared/verifications.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createTestDatabase, readMigrations, type TestDatabase } from '../support/database.ts'
 import { catchError, noon } from '../support/fakes.ts'
 import { commit, register, toExpired, toRejected, toVerified } from '../support/uploads.ts'
 
@@ -171,6 +172,47 @@ describe('one attempt of a user and network at a time', () => {
     ])
     expect(await register(intake, upload)).toMatchObject({ status: 'pending' })
   })
+})
+
+test('a database of the release before, with documents under way, is taken over as it is', async () => {
+  const old = await createTestDatabase({ empty: true })
+  try {
+    const sql = old.connect()
+    const migrations = await readMigrations()
+    const withoutAttempts = migrations.filter(({ name }) => name < '0008')
+    await migrate(sql, withoutAttempts, new Map())
+    const insert = async (userId: string, status: string, reasons: readonly Reason[] = []) => {
+      const id = randomUUID()
+      const documentSha256 = randomBytes(32)
+      await sql`
+        insert into verification.verifications
+          (id, user_id, network, address_type, document_sha256, request_id, created_at, status, reasons, verified_at)
+        values (${id}, ${userId}, 'bitcoin', 'p2pkh', ${documentSha256}, 'request-1', ${noon}, ${status},
+          ${sql.json([...reasons])}, ${status === 'verified' ? noon : null})`
+      return makeUpload({ id, userId, documentSha256 })
+    }
+    const [pending, processing] = [await insert('two', 'pending'), await insert('two', 'processing')]
+    const [retriable, lost] = [await insert('again', 'rejected', [passing]), await insert('lost', 'expired')]
+    const passed = await insert('passed', 'verified')
+    await migrate(sql, migrations, new Map())
+
+    const [intake, verification] = [old.connect('app_intake'), old.connect('app_verification')]
+    expect(await registerUpload(intake, makeUpload({ userId: 'two' }), 10)).toMatchObject({ outcome: 'in_progress' })
+    for (const { id } of [pending, processing]) {
+      expect(await beginInspection(verification, id, 1)).toMatchObject({ status: 'processing' })
+    }
+    expect(await commit(verification, pending.id, 1, toRejected([final]))).toMatchObject({ status: 'rejected' })
+    expect(await commit(verification, processing.id, 1, toVerified())).toMatchObject({ status: 'verified' })
+    for (const upload of [retriable, lost]) {
+      expect(await register(intake, upload)).toMatchObject({ id: upload.id, status: 'pending', attempt: 2 })
+    }
+    expect(await register(intake, makeUpload({ userId: 'passed' }))).toMatchObject({
+      id: passed.id,
+      status: 'verified',
+    })
+  } finally {
+    await old.drop()
+  }
 })
 
 describe('attempts within 24 hours', () => {
