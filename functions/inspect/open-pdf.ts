@@ -49,11 +49,7 @@ export async function openPdf(bytes: Uint8Array): Promise<OpenPdf | 'locked' | '
     // FORMTYPE_XFA_FULL and FORMTYPE_XFA_FOREGROUND.
     hasXfa: formType === 2 || formType === 3,
     pages: pdfium.call('FPDF_GetPageCount', document),
-    measure: (index) =>
-      withPage(pdfium, document, index, (page) => ({
-        width: pdfium.call('FPDF_GetPageWidthF', page),
-        height: pdfium.call('FPDF_GetPageHeightF', page),
-      })),
+    measure: (index) => measurePage(pdfium, document, index),
     draw: (index, width, height) =>
       withPage(pdfium, document, index, (page) => drawPage(pdfium, page, form, width, height)),
     writeAnew: () => writeAnew(pdfium, document),
@@ -69,6 +65,18 @@ function openForm(pdfium: Pdfium, document: number): number {
   const form = pdfium.call('FPDFDOC_InitFormFillEnvironment', document, info)
   if (form !== 0) pdfium.call('FPDF_SetFormFieldHighlightAlpha', form, 0)
   return form
+}
+
+/** FS_SIZEF: two floats. The page's content is not read for it. */
+function measurePage(pdfium: Pdfium, document: number, index: number): PageSize | undefined {
+  const size = pdfium.allocate(8)
+  try {
+    if (pdfium.call('FPDF_GetPageSizeByIndexF', document, index, size) === 0) return undefined
+    const [width = 0, height = 0] = new Float32Array(pdfium.memory().buffer, size, 2)
+    return { width, height }
+  } finally {
+    pdfium.call('free', size)
+  }
 }
 
 function withPage<Result>(pdfium: Pdfium, document: number, index: number, use: (page: number) => Result) {

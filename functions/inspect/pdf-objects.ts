@@ -98,19 +98,35 @@ function hasName(dictionary: PdfDictionary, key: string, name: string): boolean 
 
 /** Every `obj` that has a number and a generation before it, wherever it is. */
 function* findHeaders(bytes: Buffer): Generator<{ number: number; cursor: Cursor }> {
-  for (let at = bytes.indexOf('obj'); at >= 0; at = bytes.indexOf('obj', at + 3)) {
-    const before = /(?:^|[^\d])(\d{1,10})[\0\t\n\f\r ]+\d{1,10}[\0\t\n\f\r ]*$/.exec(
-      bytes.toString('latin1', Math.max(0, at - 40), at),
-    )
-    if (before?.[1] !== undefined) yield { number: Number(before[1]), cursor: { bytes, at: at + 3 } }
+  const keyword = Buffer.from('obj')
+  for (let at = bytes.indexOf(keyword); at >= 0; at = bytes.indexOf(keyword, at + 3)) {
+    const generation = readNumberBefore(bytes, at)
+    const number = generation && isSpace(bytes[generation.start - 1]) && readNumberBefore(bytes, generation.start)
+    if (number) yield { number: number.value, cursor: { bytes, at: at + 3 } }
   }
 }
+
+/** The digits that end at a place, or at the white space before it. */
+function readNumberBefore(bytes: Buffer, end: number): { value: number; start: number } | undefined {
+  let last = end - 1
+  while (isSpace(bytes[last])) last--
+  let start = last + 1
+  let value = 0
+  for (let scale = 1; isDigit(bytes[start - 1]) && scale <= 1e10; scale *= 10) {
+    start--
+    value += ((bytes[start] ?? 0) - 0x30) * scale
+  }
+  return start > last ? undefined : { value, start }
+}
+
+const isDigit = (byte: number | undefined) => byte !== undefined && byte >= 0x30 && byte <= 0x39
 
 function readObject(number: number, cursor: Cursor, budget: Budget): PdfObject {
   const value = readValue(cursor, budget) ?? null
   if (!isDictionary(value)) return { number, value }
   skipSpace(cursor)
-  if (cursor.bytes.toString('latin1', cursor.at, cursor.at + 6) !== 'stream') return { number, value }
+  if (cursor.bytes[cursor.at] !== 0x73 || cursor.bytes.toString('latin1', cursor.at, cursor.at + 6) !== 'stream')
+    return { number, value }
   let streamStart = cursor.at + 6
   // A line feed, or both; some writers put a space or a carriage return alone.
   while (isSpace(cursor.bytes[streamStart]) && cursor.bytes[streamStart] !== 10 && streamStart < cursor.at + 9)

@@ -72,6 +72,11 @@ describe('a PDF that passes', () => {
       () => Buffer.from(makePdf().toString('latin1').replace('%PDF-1.7\n', '%PDF-1.7\n%a comment\n'), 'latin1'),
     ],
     ['with a byte order mark before its header', () => Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), makePdf()])],
+    [
+      "in a printer's job",
+      () =>
+        Buffer.concat([Buffer.from('\x1b%-12345X@PJL ENTER LANGUAGE=PDF\n'), makePdf(), Buffer.from('\x1b%-12345X')]),
+    ],
     ['with zeros behind its end', () => Buffer.concat([makePdf(), Buffer.alloc(4096)])],
     [
       'with faint print',
@@ -336,6 +341,8 @@ describe('hidden content', () => {
       () => Buffer.concat([Buffer.from('<html><script>alert(1)</script>'), makePdf()]),
     ],
     ['a script', 'behind the end', () => Buffer.concat([makePdf(), Buffer.from('junk <?php system($_GET[0]); ?>')])],
+    ['data that is no part', 'before the header', () => Buffer.concat([Buffer.from('NESM\x1a\x01\x01'), makePdf()])],
+    ['data that is no part', 'behind the end', () => Buffer.concat([makePdf(), Buffer.alloc(2000, 'x')])],
     ['a ZIP archive', 'behind the end', () => Buffer.concat([makePdf(), zip, directory, end])],
     [
       'a ZIP archive',
