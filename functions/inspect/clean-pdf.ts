@@ -20,8 +20,7 @@ export async function makeCleanPdf(document: OpenPdf): Promise<CleanCopy> {
   const maximumLength = maximumBytes / found.length - 1024
   const pages: Page[] = []
   for (const { index, size } of found) {
-    const scale = Math.min(maximumScale, Math.sqrt(pixels / (size.width * size.height)))
-    const drawn = toPixels(size, scale)
+    const drawn = toPixels(size, pixels, maximumScale)
     const page = document.draw(index, drawn.width, drawn.height)
     if (page !== undefined) pages.push({ size, ...(await encode(page, maximumLength)) })
   }
@@ -34,10 +33,10 @@ async function encode(page: Pixels, maximumLength: number): Promise<{ pixels: Pa
     [85, 1],
     [70, 1],
     [50, 1],
-    [50, 0.7],
-    [40, 0.5],
+    [50, 0.5],
+    [40, 0.25],
   ] as const) {
-    const pixels = toPixels(page, scale)
+    const pixels = toPixels(page, scale * page.width * page.height)
     const raw = { width: page.width, height: page.height, channels: 4 } as const
     const jpeg = await sharp(page.bytes, { raw }).removeAlpha().resize(pixels).jpeg({ quality }).toBuffer()
     if (jpeg.length <= maximumLength) return { pixels, jpeg }

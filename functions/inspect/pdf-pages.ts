@@ -5,8 +5,10 @@ import { maximumPages } from './reasons.ts'
 
 /** Half an inch, in points: a seal, not a document. */
 const minimumSide = 36
-/** In pixels, of the longer side of a page that is looked at: 10-point print has strokes of about a pixel. */
-const glanceSide = 800
+/** Of a page that is looked at: a sheet of A4 at 78 dots per inch, where a stroke of 10-point print has about a pixel. */
+const glancePixels = 600_000
+/** In pixels: the longest roll of paper is drawn no longer. */
+const maximumSide = 8192
 
 /** @returns those that are there, in order, with the index at which PDFium has them */
 export function measurePages(document: OpenPdf): { index: number; size: PageSize }[] {
@@ -36,7 +38,7 @@ export function checkPages(document: OpenPdf): readonly Finding[] {
 
 export function checkBlankness(document: OpenPdf): readonly Finding[] {
   const showsSomething = measurePages(document).some(({ index, size }) => {
-    const { width, height } = toPixels(size, glanceSide / Math.max(size.width, size.height))
+    const { width, height } = toPixels(size, glancePixels)
     const pixels = document.draw(index, width, height)
     return pixels !== undefined && isMarked(pixels)
   })
@@ -51,8 +53,10 @@ export function checkBlankness(document: OpenPdf): readonly Finding[] {
       ]
 }
 
-/** In whole pixels, and at least one. */
-export function toPixels(size: PageSize, scale: number): PageSize {
+/** In whole pixels of about that many in all, and at least one on each side. */
+export function toPixels(size: PageSize, pixels: number, maximumScale = Number.POSITIVE_INFINITY): PageSize {
+  const fitting = Math.sqrt(pixels / (size.width * size.height))
+  const scale = Math.min(maximumScale, fitting, maximumSide / Math.max(size.width, size.height))
   const round = (side: number) => Math.max(1, Math.round(side * scale))
   return { width: round(size.width), height: round(size.height) }
 }

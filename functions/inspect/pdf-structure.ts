@@ -15,7 +15,7 @@ export function isTruncated(bytes: Buffer, objects: PdfObjects): boolean {
   if (end < 0) return true
   // An update that was begun behind the last end.
   if (/\d[\0\s]+\d+[\0\s]+obj\b/.test(bytes.toString('latin1', end))) return true
-  return isShorterThanLinearized(bytes, objects) || hasOpenStream(bytes, objects)
+  return hasOpenStream(bytes, objects)
 }
 
 /** A file made for the web says its length in its first object (annex F): its first end marker is near its start. */
@@ -35,10 +35,11 @@ function hasOpenStream(bytes: Buffer, objects: PdfObjects): boolean {
 
 /**
  * Where cross references had to be made up, what a page is made of may have been lost with them: an object that a page
- * refers to is nowhere.
+ * refers to is nowhere, or the file is shorter than it was written.
  */
-export function lacksParts(document: OpenPdf, objects: PdfObjects): boolean {
+export function lacksParts(bytes: Buffer, document: OpenPdf, objects: PdfObjects): boolean {
   if (document.hasValidCrossReferences) return false
+  if (isShorterThanLinearized(bytes, objects)) return true
   return objects.all.some(({ value }) => isDictionary(value) && isPage(value) && !isWhole(value, objects))
 }
 

@@ -33,7 +33,7 @@ export function examinePdf(input: Uint8Array): Examination {
     const document = await openPdf(bytes)
     if (document === 'damaged') return [{ code: 'undecodable_pdf' }]
     opened = { objects, document: document === 'locked' ? undefined : document }
-    return opened.document !== undefined && lacksParts(opened.document, objects) ? [{ code: 'truncated' }] : []
+    return opened.document !== undefined && lacksParts(bytes, opened.document, objects) ? [{ code: 'truncated' }] : []
   }
   return {
     checks: [
