@@ -208,7 +208,11 @@ export function readScanSegment(bytes: Uint8Array, start: number, segment: Uint8
   const report = isDecoded(frame)
     ? readScan(bytes, start, end, header.scan)
     : ({ outcome: 'complete', lastBlockEnd: end, hasForeignRest: false } as const)
-  if (report.outcome !== 'complete') return report.outcome === 'short' ? 'truncated' : 'undecodable_image'
+  if (report.outcome !== 'complete') {
+    // A cut ends at the end of the file or at an end marker; another marker in the middle of a scan is damage.
+    const isCut = report.outcome === 'short' && (end === bytes.length || bytes[end + 1] === marker.EOI)
+    return isCut ? 'truncated' : 'undecodable_image'
+  }
   for (const { missingBits } of header.chosen)
     missingBits.fill(header.missingBits, header.scan.first, header.scan.last + 1)
   walk.lastBlockEnd = report.lastBlockEnd

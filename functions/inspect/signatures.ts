@@ -42,6 +42,10 @@ function isZipEnd(bytes: Buffer, at: number): boolean {
   return size >= 46 && size <= at && readText(bytes, at - size, 4) === 'PK\x01\x02'
 }
 
+/** [MS-CFB] 2.2: the version (3 or 4) and the order of bytes. Word, Excel and PowerPoint wrote it before 2007. */
+const isCompoundFile = (bytes: Buffer, at: number) =>
+  ['\x03\0\xfe\xff', '\x04\0\xfe\xff'].includes(readText(bytes, at + 26, 4))
+
 /** ELF, 2-4: class, order of bytes, version; kind of file, machine, version again. */
 function isElf(bytes: Buffer, at: number): boolean {
   if (at + 24 > bytes.length) return false
@@ -88,6 +92,8 @@ const activeMarkup = new RegExp(
     '^<!doctype\\s+html',
     '^<hta:',
     '^<\\?php\\s',
+    // Short tags, to their end: two or three letters alone come by chance.
+    '^<\\?[=\\s][\\t\\r\\n\\x20-\\x7e]{1,300}\\?>',
     '^<%[@=!]?\\s*(?:page|eval|execute|import|response|request|runtime)\\b',
     '^<[a-z][a-z0-9]*[\\s/][^<>]*\\bon[a-z]{3,20}\\s*=\\s*["\'a-z]',
     '^<[a-z][a-z0-9]*[\\s/][^<>]*\\bhref\\s*=\\s*["\']?\\s*javascript:',
@@ -108,6 +114,7 @@ export const signatures: readonly Signature[] = [
   { name: 'a RAR archive', start: latin1('Rar!\x1a\x07'), isReal: always },
   { name: 'a 7z archive', start: latin1('7z\xbc\xaf\x27\x1c'), isReal: always },
   { name: 'a CAB archive', start: latin1('MSCF\0\0\0\0'), isReal: always },
+  { name: 'an old office document', start: Buffer.from('d0cf11e0a1b11ae1', 'hex'), isReal: isCompoundFile },
   { name: 'a program', start: latin1('\x7fELF'), isReal: isElf },
   { name: 'a program', start: latin1('MZ'), isReal: isPortableExecutable },
   { name: 'a program', start: Buffer.from([0xca, 0xfe, 0xba, 0xbe]), isReal: isClassOrUniversal },

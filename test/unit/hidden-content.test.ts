@@ -74,6 +74,11 @@ const payloads: readonly (readonly [string, Buffer])[] = [
   ['a picture that runs a script', latin1('<img src=x\nonerror=alert(1)>')],
   ['a link that runs a script', latin1('<a title="x" href=" javascript:alert(1)">')],
   ['PHP', latin1('<?php system($_GET["c"]); ?>')],
+  ['PHP in a short tag', latin1('<?=`$_GET[0]`?>')],
+  [
+    'an old Word document',
+    Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.alloc(16), Buffer.from('3e000300feff0900', 'hex')]),
+  ],
   ['ASP', latin1('<%eval request("c")%>')],
   ['JSP', latin1('<%@ page import="java.util.*" %>')],
   ['a shell script', latin1('\n#!/bin/sh\nrm -rf x\n')],
@@ -107,7 +112,7 @@ describe('what is hidden in a picture', () => {
       ]),
     ]
     expect(places.map(readCodes)).toEqual(places.map(() => ['hidden_content']))
-    expect(recogniseContent(payload)).toMatch(/^a /)
+    expect(recogniseContent(payload)).toMatch(/^an? /)
   })
 
   it('a JPEG that is JavaScript as well', () => {
@@ -148,6 +153,10 @@ describe('what is not hidden', () => {
       insertSegments(photo, [
         makeXmpSegment('dc:title="&lt;script&gt; and PDF-1.7"', '<rdf:Seq><rdf:li>1</rdf:li></rdf:Seq>'),
       ]),
+    ],
+    [
+      'the marks around XMP',
+      insertSegments(photo, [makeSegment(0xe1, latin1('<?xpacket begin="" id="a"?><x/><?xpacket end="w"?>'))]),
     ],
     ['JSON of a manifest', insertSegments(photo, [makeSegment(0xeb, latin1('{"claim":"#!","text":"PK and MZ"}'))])],
     ['letters of a ZIP without its fields', Buffer.concat([photo, latin1('PK\x03\x04 and PK\x05\x06 and PK\x01\x02')])],

@@ -163,6 +163,10 @@ describe('a JPEG that no decoder shows, or not as it was', () => {
       () => insert(baseline, baseline.length - 2, file.subarray(999, 1200)),
     ],
     [
+      'with a marker in the middle of its scan',
+      () => insert(baseline, findScanData(baseline) + 500, Buffer.from('ff37', 'hex')),
+    ],
+    [
       'with a lost sector',
       () => {
         const at = findScanData(file) + 4096
