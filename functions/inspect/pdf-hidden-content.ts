@@ -1,5 +1,6 @@
 // What a PDF file holds besides the PDF: before its header, behind its end, in a stream that is another file.
 import { constants, inflateSync } from 'node:zlib'
+import { recogniseContent } from './hidden-content.ts'
 import { findReachable, type PdfObjects } from './pdf-objects.ts'
 import { isDictionary, isName, isReference, isSpace, visitDictionaries } from './pdf-values.ts'
 
@@ -21,7 +22,6 @@ const beginnings: readonly (readonly [Buffer, string])[] = [
 /** Six bytes and more, so that no compressed picture has them by chance: these are found by programs wherever they are. */
 const anywhere = [bytesOf('Rar!\x1a\x07'), bytesOf('7z\xbc\xaf\x27\x1c')]
 const page = /^\s*(<!doctype\s+html|<html|<head|<body|<script|<svg|<iframe|<\?php|<\?xml[^>]*\?>\s*<(html|svg))/i
-const script = /<script|<\?php|<iframe|javascript:|#!\/(bin|usr)\//i
 
 /** @returns what it is called to a person; undefined: nothing of the kind */
 export function findHiddenContent(bytes: Buffer, objects: PdfObjects): string | undefined {
@@ -43,10 +43,7 @@ export function findHiddenContent(bytes: Buffer, objects: PdfObjects): string | 
 
 /** What is no part of the PDF: white space, zeros and the lines that mail and printers add are no matter. */
 function recogniseOutside(bytes: Buffer): string | undefined {
-  const content = trimStart(bytes)
-  const name = recogniseBeginning(content)
-  if (name !== undefined) return name
-  return script.test(content.toString('latin1')) ? 'a script' : undefined
+  return recogniseBeginning(trimStart(bytes)) ?? recogniseContent(bytes)
 }
 
 function trimStart(bytes: Buffer): Buffer {
