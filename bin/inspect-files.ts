@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Parsed, type Parser, startParser } from '../functions/inspect/parser-process.ts'
 import { maximumBytes, reasons } from '../functions/inspect/reasons.ts'
-import type { ParserProgram } from '../functions/inspect/spawn-parser.ts'
+import { allIn, type ParserProgram } from '../functions/inspect/spawn-parser.ts'
 import { bundleParser } from '../lib/bundle.ts'
 import type { Reason } from '../shared/model.ts'
 import { InputError } from './command-line.ts'
@@ -19,7 +19,7 @@ export async function prepareParser(): Promise<ParserProgram> {
   const folder = mkdtempSync(join(root, '.local', 'inspect-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const file = await bundleParser(root, folder)
-  return { file, readable: [join(folder, '*'), join(root, 'node_modules', '*'), join(root, 'package.json')] }
+  return { file, readable: [...allIn(folder, join(root, 'node_modules')), join(root, 'package.json')] }
 }
 
 /** What a document's upload would be told. */

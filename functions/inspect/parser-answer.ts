@@ -24,7 +24,10 @@ const inspectionSchema = z
   })
   .refine(({ verdict, reasons }) => (verdict === 'passed') === (reasons.length === 0))
 
-/** Of the whole process: the most memory that it held, and the time of the CPU that it took. */
+/**
+ * Of the whole process: the most memory that it held, or what held it while it was started, if that was more (getrusage(2) on
+ * Linux), and the time of the CPU that it took.
+ */
 const usageSchema = z.object({ peakKilobytes: z.int().min(0), cpuMilliseconds: z.int().min(0) })
 
 const parserAnswerSchema = z

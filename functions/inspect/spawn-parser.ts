@@ -1,20 +1,22 @@
 // Starts the parser: without environment, with no more rights, addresses and time of the CPU than it needs.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { existsSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** A program for Node, and what it may read: files, or folders with all that is in them, as `/folder/*`. */
 export type ParserProgram = { readonly file: string; readonly readable: readonly string[] }
 
+/** Folders with all that is in them, under the name that they are given by and under their own. */
+export const allIn = (...folders: readonly string[]): readonly string[] =>
+  folders.flatMap((folder) => [...new Set([folder, realpathSync(folder)])].map((name) => join(name, '*')))
+
 /** The one beside the bundle; where there is no bundle, the sources, and the packages and settings that they are run with. */
 export function findParserProgram(): ParserProgram {
-  const bundled = fileURLToPath(new URL('./parser.mjs', import.meta.url))
-  if (existsSync(bundled)) return { file: bundled, readable: [fileURLToPath(new URL('./*', import.meta.url))] }
-  const parts = ['functions/inspect/*', 'shared/*', 'node_modules/*', 'package.json']
-  return {
-    file: fileURLToPath(new URL('./parser.ts', import.meta.url)),
-    readable: parts.map((part) => fileURLToPath(new URL(`../../${part}`, import.meta.url))),
-  }
+  const bundled = join(import.meta.dirname, 'parser.mjs')
+  if (existsSync(bundled)) return { file: bundled, readable: allIn(import.meta.dirname) }
+  const root = join(import.meta.dirname, '..', '..')
+  const folders = [import.meta.dirname, join(root, 'shared'), join(root, 'node_modules')]
+  return { file: join(import.meta.dirname, 'parser.ts'), readable: [...allIn(...folders), join(root, 'package.json')] }
 }
 
 /**
@@ -22,6 +24,8 @@ export function findParserProgram(): ParserProgram {
  * it may ever need, and 8 GiB more where a trap handler guards it, so neither can be where addresses are bounded.
  */
 const memoryFlags = ['--max-old-space-size=384', '--disable-wasm-trap-handler', '--wasm-max-mem-pages=8192']
+/** Ten times what V8 waits for before it optimises a function of PDFium: most documents are done by then, and optimising costs more. */
+const speedFlags = ['--wasm-tiering-budget=130000000']
 /** JavaScript may read its own files and load sharp; it writes no file, starts no process and no thread. */
 const permissionFlags = ['--permission', '--allow-addons', '--no-warnings']
 
@@ -42,7 +46,12 @@ const environment = existsSync(lambdaLibraries) ? { LD_LIBRARY_PATH: lambdaLibra
 
 /** In a group of its own, so that all of it can be killed. Its answers come on a fourth pipe, its complaints on standard error. */
 export function spawnParser({ file, readable }: ParserProgram): ChildProcess {
-  const flags = [...memoryFlags, ...permissionFlags, ...readable.map((path) => `--allow-fs-read=${path}`)]
+  const flags = [
+    ...memoryFlags,
+    ...speedFlags,
+    ...permissionFlags,
+    ...readable.map((path) => `--allow-fs-read=${path}`),
+  ]
   const node = [process.execPath, ...flags, file]
   const [program = '', ...parameters] = process.platform === 'linux' ? ['/bin/sh', '-c', limits, ...node] : node
   return spawn(program, parameters, {
