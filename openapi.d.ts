@@ -353,6 +353,460 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  "/verify/{verification_id}/document": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never }
+    get?: never
+    put?: never
+    post?: never
+    /** Erase the document */
+    delete: {
+      parameters: {
+        query?: never
+        header?: {
+          /** Up to 128 of `A-Z a-z 0-9 _ . : / + = @ -`; it comes back, and goes along into logs, row and events */
+          "X-Request-ID"?: string
+        }
+        path: {
+          /** A UUID that `POST` answered with */
+          "verification_id": string
+        }
+        cookie?: never
+      }
+      requestBody?: never
+      responses: {
+        204: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content?: never
+        }
+        400: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        401: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** What is expected (RFC 6750, 3) */
+            "WWW-Authenticate"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        403: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        404: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        409: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        429: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        500: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        503: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After": string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+      }
+    }
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  "/verify/{verification_id}/legal-hold": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never }
+    get?: never
+    /** Keep the document */
+    put: {
+      parameters: {
+        query?: never
+        header?: {
+          /** Up to 128 of `A-Z a-z 0-9 _ . : / + = @ -`; it comes back, and goes along into logs, row and events */
+          "X-Request-ID"?: string
+        }
+        path: {
+          /** A UUID that `POST` answered with */
+          "verification_id": string
+        }
+        cookie?: never
+      }
+      requestBody?: never
+      responses: {
+        204: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content?: never
+        }
+        400: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        401: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** What is expected (RFC 6750, 3) */
+            "WWW-Authenticate"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        403: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        404: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        409: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        429: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        500: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        503: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After": string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+      }
+    }
+    post?: never
+    /** Keep the document no longer */
+    delete: {
+      parameters: {
+        query?: never
+        header?: {
+          /** Up to 128 of `A-Z a-z 0-9 _ . : / + = @ -`; it comes back, and goes along into logs, row and events */
+          "X-Request-ID"?: string
+        }
+        path: {
+          /** A UUID that `POST` answered with */
+          "verification_id": string
+        }
+        cookie?: never
+      }
+      requestBody?: never
+      responses: {
+        204: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content?: never
+        }
+        400: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        401: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** What is expected (RFC 6750, 3) */
+            "WWW-Authenticate"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        403: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        404: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        409: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        429: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        500: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        503: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After": string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+      }
+    }
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   "/wallet/{user_id}": {
     parameters: { query?: never; header?: never; path?: never; cookie?: never }
     /** Read wallets */
@@ -1444,6 +1898,8 @@ export interface components {
           "milliseconds": number
         })[]
       } | null
+      /** What there is of the document that it stands on, which may be that of an earlier verification of the user: an encrypted clean copy, or none any more, or none at all */
+      "document": "kept" | "erased" | "none"
       /** UTC */
       "created_at": string
       /** UTC; null while it is not verified */

@@ -76,7 +76,7 @@ async function measureCosts(database: TestDatabase): Promise<void> {
       )
       await beginInspection(verification, id, 1)
       await commitVerdict(verification, id, 1, {
-        ...{ status: 'verified', at: new Date(), documentMac: documentSha256 },
+        ...{ status: 'verified', at: new Date(), documentMac: documentSha256, keptAs: { id, attempt: 1 } },
         inspection: { rulesVersion: '1', checks },
       })
       await markVerificationsAnnounced(verification, [id], new Date())

@@ -83,6 +83,10 @@ const privateCacheHeaders = { ETag: etag, 'Cache-Control': privateCacheControl, 
 type Problems = Readonly<Record<number, Readonly<Record<string, string>>>>
 
 const waits = new Set([409, 429, 503])
+/** Codes of such a status that waiting does not help: somebody has to do something else first. */
+const inVain = ['legal_hold', 'document_not_kept', 'document_erased']
+const waitsAlways = (codes: Readonly<Record<string, string>>) =>
+  !Object.keys(codes).some((code) => inVain.includes(code))
 
 /** What the first of the codes looks like. */
 function toExample(status: number, codes: Readonly<Record<string, string>>): Problem {
@@ -102,7 +106,7 @@ function describeProblem(status: number, codes: Readonly<Record<string, string>>
     headers: z.object({
       ...answerHeaders,
       'Cache-Control': noStore,
-      ...(waits.has(status) ? { 'Retry-After': retryAfter } : {}),
+      ...(waits.has(status) ? { 'Retry-After': waitsAlways(codes) ? retryAfter : retryAfter.optional() } : {}),
       ...(status === 401 ? { 'WWW-Authenticate': asksForToken } : {}),
       ...(status === 429 ? rateHeaders : {}),
     }),
@@ -151,6 +155,18 @@ const postLimits: Problems = {
   },
 }
 
+const noVerdict = 'there is no verdict yet: ask again in a moment'
+const holdProblems: Problems = {
+  ...behindTheDoor,
+  400: { malformed_path: badPath, bad_request: badRequest },
+  404: { verification_not_found: 'there is none' },
+  409: {
+    verification_in_progress: noVerdict,
+    document_not_kept: 'no document of it is kept',
+    document_erased: 'its document was erased',
+  },
+}
+
 const platformMessage = z
   .object({ message: z.string() })
   .meta({ id: 'PlatformMessage', description: 'What the platform itself says, above 6 MB' })
@@ -173,6 +189,12 @@ const ok = (
   description,
   headers: z.object({ ...answerHeaders, ...headers }),
   content: { 'application/json': { schema } },
+})
+
+/** A good answer without a body. */
+const nothing = (description: string): ZodOpenApiResponseObject => ({
+  description,
+  headers: z.object({ ...answerHeaders, 'Cache-Control': noStore }),
 })
 
 // ---- requests
@@ -335,6 +357,47 @@ export function makeOpenApiDocument() {
                 404: { verification_not_found: 'there is none, or it is of a user whom the token does not reach' },
               }),
             },
+          },
+        },
+        '/verify/{verification_id}/document': {
+          delete: {
+            operationId: 'eraseDocument',
+            summary: 'Erase the document',
+            description:
+              'Destroys the key of what is kept, then the copy: nobody can bring it back. Hash, verdict and wallet stay. Of a ' +
+              'verification that stands on the document of another, that document. Once more: 204 again.',
+            tags: ['Verifications'],
+            ...withScope('document:erase'),
+            requestParams: { path: pathOf.verification, header: getHeaders },
+            responses: {
+              204: nothing('It is gone, or there was none'),
+              ...describeProblems({
+                ...behindTheDoor,
+                400: { malformed_path: badPath, bad_request: badRequest },
+                404: { verification_not_found: 'there is none, or it is of a user whom the token does not reach' },
+                409: { verification_in_progress: noVerdict, legal_hold: 'a legal hold keeps it' },
+              }),
+            },
+          },
+        },
+        '/verify/{verification_id}/legal-hold': {
+          put: {
+            operationId: 'setLegalHold',
+            summary: 'Keep the document',
+            description: 'For services. Until it is lifted nothing erases the document, its time neither.',
+            tags: ['Verifications'],
+            ...withScope('document:hold:any'),
+            requestParams: { path: pathOf.verification, header: getHeaders },
+            responses: { 204: nothing('It is held'), ...describeProblems(holdProblems) },
+          },
+          delete: {
+            operationId: 'liftLegalHold',
+            summary: 'Keep the document no longer',
+            description: 'For services. When its time is over by then, it is erased within an hour.',
+            tags: ['Verifications'],
+            ...withScope('document:hold:any'),
+            requestParams: { path: pathOf.verification, header: getHeaders },
+            responses: { 204: nothing('It is not held'), ...describeProblems(holdProblems) },
           },
         },
         '/wallet/{user_id}': {
@@ -512,7 +575,7 @@ export function makeOpenApiDocument() {
             bearerFormat: 'JWT',
             description:
               'An access token of the issuer that the stage names. Scopes: `verify:write`, `verify:read`, `wallet:read`, ' +
-              "`ops:read`. A user's token reaches the user who is its subject; a scope that ends in `:any`, as services " +
+              "`document:erase`, `document:hold`, `ops:read`. A user's token reaches the user who is its subject; a scope that ends in `:any`, as services " +
               'have it, reaches every user. On a local stack `npm run --silent token` prints one.',
           },
         },

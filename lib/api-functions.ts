@@ -1,7 +1,10 @@
-// The functions behind the routes: intake, read, docs, and the authorizer before them.
+// The functions behind the routes: intake, read, erase, docs, and the authorizer before them.
 import { Duration, type Stack } from 'aws-cdk-lib'
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import type { AuthorizeEnvironment } from '../functions/authorize/environment.ts'
 import type { DocsEnvironment } from '../functions/docs/environment.ts'
+import type { EraseEnvironment } from '../functions/erase/environment.ts'
 import type { IntakeEnvironment } from '../functions/intake/environment.ts'
 import type { ReadEnvironment } from '../functions/read/environment.ts'
 import { FunctionIdentity } from './function-identity.ts'
@@ -48,6 +51,36 @@ export function addRead(scope: Stack, around: Surroundings): AnyFunction {
     // The database has 5 s to answer; the rest is for saying that it has not.
     timeout: Duration.seconds(10),
   })
+}
+
+/** `erase`: what a caller wants erased, and each hour what was kept for long enough. It can delete, and read nothing. */
+export function addErase(scope: Stack, around: Surroundings): AnyFunction {
+  const { database, documents, dataKeys, vpc } = around.data
+  const identity = new FunctionIdentity(scope, 'EraseIdentity', { vpc })
+  const erase = new ServiceFunction<EraseEnvironment>(scope, 'Erase', {
+    ...around,
+    name: 'erase',
+    identity,
+    description: 'Destroys what is kept of documents: the key first, then the copy',
+    environment: {
+      ...database.grantConnect(identity, 'erase'),
+      ...documents.grantDelete(identity),
+      ...dataKeys.grantDestroy(identity),
+      STAGE: around.stage.name,
+      DOCUMENT_RETENTION_DAYS: String(around.stage.documentRetentionDays),
+    },
+    memorySize: 256,
+    // A sweep begins pages for 40 s. A caller is answered within the 29 s of the gateway.
+    timeout: Duration.minutes(1),
+  })
+  // A tick that fails is not worth a retry: the next one does the same.
+  erase.function.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) })
+  new Rule(scope, 'EraseSchedule', {
+    description: 'Erases what was kept for as long as documents are',
+    schedule: Schedule.rate(Duration.hours(1)),
+    targets: [new LambdaFunction(erase.function, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
+  })
+  return erase
 }
 
 /** `docs`: the contract, to everybody, from outside of every network of ours. */

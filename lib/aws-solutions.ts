@@ -51,9 +51,20 @@ export const acknowledgements: readonly Acknowledgement[] = [
   },
   {
     id: 'AwsSolutions-IAM5[Resource::<DocumentBucket.Arn>/incoming/*]',
-    paths: ['IntakeIdentity/Policy', 'InspectIdentity/Policy'],
+    paths: ['IntakeIdentity/Policy', 'InspectIdentity/Policy', 'VerificationIdentity/Policy', 'EraseIdentity/Policy'],
     reason:
-      'A document is an object of its own, named when it comes. Compensated: each of the two functions has one action on that prefix of that bucket.',
+      'A document is an object of its own, named when it comes. Compensated: each of the functions has one action on that prefix of that bucket: one puts, one gets, two delete unread.',
+  },
+  {
+    id: 'AwsSolutions-IAM5[Resource::<DocumentBucket.Arn>/kept/*]',
+    paths: ['InspectIdentity/Policy', 'VerificationIdentity/Policy', 'EraseIdentity/Policy'],
+    reason: 'As above, of copies that are kept. Compensated: one puts, two delete, and none of them may get one.',
+  },
+  {
+    id: 'AwsSolutions-IAM5[Resource::<DataKeyBucket.Arn>/keys/*]',
+    paths: ['VerificationIdentity/Policy', 'EraseIdentity/Policy'],
+    reason:
+      'As above, of the wrapped data keys of those copies. Compensated: neither of the two may have KMS unwrap one.',
   },
   {
     // The ARN of the cluster, as CloudFormation splits it for the name of a group.

@@ -17,6 +17,7 @@ export const functionNames = [
   'announce',
   'read',
   'docs',
+  'erase',
   'operate',
   'migrate',
   'provision',

@@ -68,6 +68,11 @@ export const chartJudged = (metrics: ServiceMetrics): readonly Chart[] => [
     ],
     right: [metrics.ownByDimension('inspect', 'documents_inspected', ['outcome'])],
   },
+  {
+    title: 'Documents erased, by cause; overdue (s) at the right',
+    left: [metrics.ownByDimension('erase', 'documents_erased', ['because'])],
+    right: [metrics.own('erase', 'erasure_overdue_seconds', { statistic: Stats.MAXIMUM, label: 'overdue' })],
+  },
 ]
 
 const mustBeZero = [

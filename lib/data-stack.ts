@@ -4,7 +4,9 @@ import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { TokenSettings } from '../functions/authorize/environment.ts'
 import { AuditTrail } from './audit-trail.ts'
+import { DataKeyBucket } from './data-key-bucket.ts'
 import { DocumentBucket } from './document-bucket.ts'
+import { DocumentDataKey } from './document-data-key.ts'
 import { DocumentMacKey } from './document-mac-key.ts'
 import { MskCluster } from './msk-cluster.ts'
 import type { Stage } from './stage.ts'
@@ -24,6 +26,9 @@ export class DataStack extends Stack {
   private readonly stage: Stage
   readonly documents: DocumentBucket
   readonly documentMacKey: DocumentMacKey
+  /** What wraps the data keys of kept documents, and where those lie. */
+  readonly documentDataKey: DocumentDataKey
+  readonly dataKeys: DataKeyBucket
   readonly vault: Vault
   readonly database: WalletDatabase
   /** Undefined: functions are in no network of ours. */
@@ -46,6 +51,9 @@ export class DataStack extends Stack {
     this.stage = stage
     this.documents = new DocumentBucket(this, 'Documents', { stage })
     this.documentMacKey = new DocumentMacKey(this, 'DocumentMacKey', { stage })
+    const { logBucket } = this.documents
+    this.documentDataKey = new DocumentDataKey(this, 'DocumentDataKey', { stage })
+    this.dataKeys = new DataKeyBucket(this, 'DataKeys', { stage, logBucket })
     this.vault = new Vault(this, 'Vault', { stage })
     if (stage.network) {
       this.vpc = new Vpc(this, 'Network', { stage, network: stage.network })
@@ -58,7 +66,6 @@ export class DataStack extends Stack {
       this.kafka = new MskCluster(this, 'Kafka', { stage, kafka: stage.kafka, vpc, storageKey })
     }
 
-    const { logBucket } = this.documents
     if (stage.oversight) this.trail = new AuditTrail(this, 'Audit', { stage, oversight: stage.oversight, logBucket })
 
     const outputs: Record<string, string> = {
@@ -67,6 +74,8 @@ export class DataStack extends Stack {
       VaultKeyArn: this.vault.key.keyArn,
       VaultImportRoleArn: this.vault.importRole.roleArn,
       DocumentBucketName: this.documents.bucket.bucketName,
+      DataKeyBucketName: this.dataKeys.bucket.bucketName,
+      DocumentDataKeyArn: this.documentDataKey.key.keyArn,
       VerificationQueueUrl: this.documents.queue.queueUrl,
       VerificationDeadLetterQueueUrl: this.documents.deadLetterQueue.queueUrl,
     }

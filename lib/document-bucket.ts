@@ -19,6 +19,8 @@ import type { Stage } from './stage.ts'
 
 /** Key prefix of documents that wait for their inspection. */
 const incoming = 'incoming/'
+/** Key prefix of the sealed copies of documents that passed. */
+const kept = 'kept/'
 
 export interface DocumentBucketProps {
   readonly stage: Stage
@@ -116,6 +118,7 @@ export class DocumentBucket extends Construct {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       removalPolicy,
+      // None for what is kept: a rule of S3 knows no legal hold. The schedule of erase does it, and an alarm tells when not.
       lifecycleRules: [
         {
           id: 'forget-incoming',
@@ -166,6 +169,29 @@ export class DocumentBucket extends Construct {
       resources: [this.bucket.bucketArn],
     })
     this.key.grantDecrypt(identity)
+    return { DOCUMENT_BUCKET: this.bucket.bucketName }
+  }
+
+  /** Lets a function put the sealed copies of documents that passed. It cannot read them. */
+  grantKeep(identity: FunctionIdentity): { DOCUMENT_BUCKET: string } {
+    identity.allow({
+      sid: 'KeepCopies',
+      actions: ['s3:PutObject'],
+      resources: [this.bucket.arnForObjects(`${kept}*`)],
+    })
+    this.key.grantEncrypt(identity)
+    identity.callS3()
+    return { DOCUMENT_BUCKET: this.bucket.bucketName }
+  }
+
+  /** Lets a function delete documents and their copies, unread. */
+  grantDelete(identity: FunctionIdentity): { DOCUMENT_BUCKET: string } {
+    identity.allow({
+      sid: 'DeleteDocuments',
+      actions: ['s3:DeleteObject'],
+      resources: [incoming, kept].map((prefix) => this.bucket.arnForObjects(`${prefix}*`)),
+    })
+    identity.callS3()
     return { DOCUMENT_BUCKET: this.bucket.bucketName }
   }
 

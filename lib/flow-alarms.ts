@@ -98,6 +98,21 @@ export function defineFlowAlarms(metrics: ServiceMetrics): readonly AlarmDefinit
       threshold: 1,
     },
     {
+      name: 'retention-stopped',
+      meaning: 'For three hours no sweep erased all that was due: documents are kept for longer than they may be.',
+      metric: metrics.own('erase', 'retention_sweeps', { period: Duration.hours(1) }),
+      threshold: 1,
+      ringsBelow: true,
+      periods: 3,
+    },
+    {
+      name: 'erasures-overdue',
+      meaning:
+        'A document should have been gone for a day: its time is over, or it was to be erased, and it is still there.',
+      metric: metrics.own('erase', 'erasure_overdue_seconds', { period: Duration.hours(1), statistic: Stats.MAXIMUM }),
+      threshold: 86_400,
+    },
+    {
       name: 'records-set-aside',
       meaning:
         'The wallet function put records into quarantine: they are no events of ours, or contradict what stands.',

@@ -9,6 +9,9 @@ import type { ServiceMetrics } from './service-metrics.ts'
  */
 const answersForStrangers: readonly string[] = ['authorize', 'inspect']
 
+/** A deploy calls it, and fails when it is refused. */
+const calledByDeploys: readonly string[] = ['migrate']
+
 export function defineFunctionAlarms(metrics: ServiceMetrics): readonly AlarmDefinition[] {
   // CloudWatch adds up ten metrics in an alarm, and not more.
   const allFunctions = (Object.keys(metrics.watched.functions) as FunctionName[]).filter(
@@ -25,7 +28,11 @@ export function defineFunctionAlarms(metrics: ServiceMetrics): readonly AlarmDef
     {
       name: 'function-throttles',
       meaning: 'Lambda refused to run functions for 10 minutes: the account or a function is at its concurrency.',
-      metric: metrics.functions(allFunctions, 'Throttles', 'throttles'),
+      metric: metrics.functions(
+        allFunctions.filter((name) => !calledByDeploys.includes(name)),
+        'Throttles',
+        'throttles',
+      ),
       threshold: 1,
       periods: 2,
     },

@@ -26,6 +26,7 @@ export interface HttpApiProps {
   readonly authorize: ServiceFunction<Record<string, string>>
   readonly intake: ServiceFunction<Record<string, string>>
   readonly read: ServiceFunction<Record<string, string>>
+  readonly erase: ServiceFunction<Record<string, string>>
   readonly docs: ServiceFunction<Record<string, string>>
 }
 
@@ -87,10 +88,15 @@ export class HttpApi extends Construct {
     // Without the permission for the console's test button: only the deployed stage may invoke.
     const intake = new LambdaIntegration(props.intake.function, { allowTestInvoke: false })
     const read = new LambdaIntegration(props.read.function, { allowTestInvoke: false })
+    const erase = new LambdaIntegration(props.erase.function, { allowTestInvoke: false })
     const docs = new LambdaIntegration(props.docs.function, { allowTestInvoke: false })
     const verify = this.api.root.addResource('verify')
     verify.addMethod('POST', intake, guarded)
-    verify.addResource('{verification_id}').addMethod('GET', read, guarded)
+    const verification = verify.addResource('{verification_id}')
+    verification.addMethod('GET', read, guarded)
+    verification.addResource('document').addMethod('DELETE', erase, guarded)
+    const hold = verification.addResource('legal-hold')
+    for (const method of ['PUT', 'DELETE']) hold.addMethod(method, erase, guarded)
     const wallet = this.api.root.addResource('wallet').addResource('{user_id}')
     wallet.addMethod('GET', read, guarded)
     wallet.addMethod('POST', intake, guarded)

@@ -45,15 +45,21 @@ export function addAnnounce(scope: Stack, around: Surroundings): AnyFunction {
   return announce
 }
 
-/** `inspect`: in no network of ours, and it reaches nothing but its object. */
+/** `inspect`: in no network of ours. It reaches nothing but its object, and where it puts the copy that it cannot read. */
 export function addInspect(scope: Stack, around: Surroundings): AnyFunction {
+  const { documents, documentDataKey } = around.data
   const identity = new FunctionIdentity(scope, 'InspectIdentity', { vpc: undefined })
   return new ServiceFunction<InspectEnvironment>(scope, 'Inspect', {
     ...around,
     name: 'inspect',
     identity,
     description: 'Opens a document of a stranger: no database, no Kafka',
-    environment: { ...around.data.documents.grantGet(identity), STAGE: around.stage.name },
+    environment: {
+      ...documents.grantGet(identity),
+      ...documents.grantKeep(identity),
+      ...documentDataKey.grantUnwrap(identity),
+      STAGE: around.stage.name,
+    },
     // One full core: decoding is all computation. It also holds the pixels of a large photograph.
     memorySize: 1769,
     // A document that fits takes a second or two; what takes longer is made to, and its parser is killed after 10 s.
@@ -64,7 +70,7 @@ export function addInspect(scope: Stack, around: Surroundings): AnyFunction {
 /** `verification`, called by the queue of new documents. */
 export function addVerification(scope: Stack, around: Surroundings, inspect: AnyFunction): AnyFunction {
   const { stage } = around
-  const { database, documents, documentMacKey, vpc } = around.data
+  const { database, documents, dataKeys, documentDataKey, documentMacKey, vpc } = around.data
   const identity = new FunctionIdentity(scope, 'VerificationIdentity', { vpc })
   const verification = new ServiceFunction<VerificationEnvironment>(scope, 'Verification', {
     ...around,
@@ -74,6 +80,9 @@ export function addVerification(scope: Stack, around: Surroundings, inspect: Any
     environment: {
       ...database.grantConnect(identity, 'verification'),
       ...around.events.grantPublishUserVerified(identity),
+      ...documentDataKey.grantMake(identity),
+      ...dataKeys.grantKeep(identity),
+      ...documents.grantDelete(identity),
       STAGE: stage.name,
       INSPECT_FUNCTION: inspect.grantInvoke(identity),
       ...documentMacKey.grantMac(identity),

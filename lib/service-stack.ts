@@ -1,7 +1,7 @@
 // What may be replaced: the functions, what calls them, and what each may do. State lives in the data stack.
 import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
-import { addAuthorize, addDocs, addIntake, addRead } from './api-functions.ts'
+import { addAuthorize, addDocs, addErase, addIntake, addRead } from './api-functions.ts'
 import type { Bundles } from './bundle.ts'
 import type { DataStack } from './data-stack.ts'
 import { DeployCalls } from './deploy-calls.ts'
@@ -45,13 +45,14 @@ export class ServiceStack extends Stack {
     const wallet = addWallet(this, around, announce)
     const mapping = addWalletMapping(this, around, wallet)
     const read = addRead(this, around)
+    const erase = addErase(this, around)
     const docs = addDocs(this, around)
     const authorize = addAuthorize(this, around)
     const operate = addOperate(this, around)
     const provision = addProvision(this, around)
-    migrateBefore(this, migrate, [intake, verification, wallet, announce, read, operate])
+    migrateBefore(this, migrate, [intake, verification, wallet, announce, read, erase, operate])
 
-    const http = new HttpApi(this, 'Http', { stage, authorize, intake, read, docs })
+    const http = new HttpApi(this, 'Http', { stage, authorize, intake, read, erase, docs })
     const functions = {
       intake,
       inspect,
@@ -59,6 +60,7 @@ export class ServiceStack extends Stack {
       wallet,
       announce,
       read,
+      erase,
       docs,
       authorize,
       operate,

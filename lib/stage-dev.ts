@@ -50,6 +50,8 @@ export function devStage({ account, region }: Settings): Stage {
     logRetentionDays: 30,
     // A twentieth of what the gateway lets through in that time.
     firewall: { requestsPerAddress: 1000 },
+    // Long enough to look into what a test left.
+    documentRetentionDays: 30,
     // Half as much again as it costs at idle.
     oversight: { monthlyBudget: 450, trailDays: 90 },
   }

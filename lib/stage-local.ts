@@ -37,6 +37,7 @@ export function localStage(settings: Settings): Stage {
     },
     maxDocumentSizeMb: settings.maxDocumentSizeMb,
     maxAttempts: settings.maxAttempts,
+    documentRetentionDays: 30,
     verificationDelaySeconds: settings.verificationDelaySeconds,
     verificationBatchSize: 5,
     verificationMaximumConcurrency: 2,

@@ -44,7 +44,15 @@ export function prodStage({ account, region }: Settings): Stage {
     },
     verificationMaximumConcurrency: 10,
     // Of the 1000 of an account that is no longer new; see `docs/decisions.md`, "Connections".
-    reservedConcurrency: { intake: 60, read: 100, verification: 10, inspect: 50, wallet: partitions, announce: 5 },
+    reservedConcurrency: {
+      intake: 60,
+      read: 100,
+      verification: 10,
+      inspect: 50,
+      wallet: partitions,
+      announce: 5,
+      erase: 5,
+    },
     bitcoinNetwork: 'mainnet',
     keepsData: true,
     // As long as a complaint about a document takes, and an intrusion to be found out.
@@ -52,6 +60,10 @@ export function prodStage({ account, region }: Settings): Stage {
     // A quarter of what the gateway lets through in that time: a big client's server may be one address, and one flooder
     // must not use up what is everybody's.
     firewall: { requestsPerAddress: 45_000 },
+    // Five years, leap days included: for as long as the EU's rules against money laundering want evidence of who a customer
+    // is (Directive (EU) 2015/849, article 40). They count from the end of the relation, which is not known here: where that
+    // is longer, a legal hold keeps it.
+    documentRetentionDays: 1827,
     // Who did what to the key must be known for longer than anybody takes to ask.
     oversight: { monthlyBudget: 2000, trailDays: 2 * 365 },
   }

@@ -131,6 +131,8 @@ export type Stage = {
   readonly maxDocumentSizeMb: number
   /** Documents that a user may send for a network within 24 hours, until one is verified. */
   readonly maxAttempts: number
+  /** For how long a document that passed is kept, unless a legal hold keeps it or somebody has it erased. */
+  readonly documentRetentionDays: number
   readonly verificationDelaySeconds: number
   /** Messages that one verification invocation takes, and how many of them run at once. */
   readonly verificationBatchSize: number

@@ -23,6 +23,8 @@ export interface UserPoolProps {
 }
 
 const identifier = 'verified-wallets'
+/** What users may ask for. A document may have to be kept against its user's wish: erasing is a service's to begin. */
+const forUsers = scopes.filter((scope) => !/^(ops|document):/.test(scope))
 const forAny = scopes.filter((scope) => !scope.startsWith('ops:')).map((scope) => `${scope}:any`)
 
 /** The pool. `user_id` of an end user is the `sub` that Cognito gives it. */
@@ -74,7 +76,7 @@ export class UserPool extends Construct {
       oAuth: {
         flows: { authorizationCodeGrant: true },
         callbackUrls: [...props.callbackUrls],
-        scopes: [OAuthScope.OPENID, ...pick(scopes.filter((name) => !name.startsWith('ops:')))],
+        scopes: [OAuthScope.OPENID, ...pick(forUsers)],
       },
     })
     this.serviceClient = new UserPoolClient(this, 'Service', {

@@ -12,7 +12,7 @@ import type { StorageKey } from './storage-key.ts'
 import type { Vpc } from './vpc.ts'
 
 /** The functions that have a role of their own in Postgres; the role of `read` is `app_read`, and so on. */
-const databaseRoles = ['intake', 'verification', 'wallet', 'announce', 'read', 'operate'] as const
+const databaseRoles = ['intake', 'verification', 'wallet', 'announce', 'read', 'erase', 'operate'] as const
 
 export type DatabaseRole = (typeof databaseRoles)[number]
 

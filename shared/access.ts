@@ -5,7 +5,9 @@ import * as z from 'zod'
 import { RequestError } from './errors.ts'
 
 /** What a token may allow. `{scope}:any` allows the same for every user: what services are given. */
-export const scopes = ['verify:write', 'verify:read', 'wallet:read', 'ops:read'] as const
+export const scopes = [
+  ...(['verify:write', 'verify:read', 'wallet:read', 'document:erase', 'document:hold', 'ops:read'] as const),
+] as const
 export type Scope = (typeof scopes)[number]
 
 /** Who calls: an end user reaches the user_id that is the subject; a service token has `{scope}:any` and reaches any. */

@@ -14,6 +14,8 @@ export type Outcome = (typeof outcomes)[number]
 const routes = [
   ...(['POST /verify', 'GET /verify/{verification_id}', 'POST /wallet/{user_id}', 'GET /wallet/{user_id}'] as const),
   ...(['GET /addresses/{address}', 'GET /health', 'GET /health/checks', 'other'] as const),
+  ...(['DELETE /verify/{verification_id}/document', 'PUT /verify/{verification_id}/legal-hold'] as const),
+  ...(['DELETE /verify/{verification_id}/legal-hold'] as const),
 ] as const
 export type Route = (typeof routes)[number]
 
@@ -43,7 +45,13 @@ export const measured = {
   authorize: { tokens_accepted: {}, tokens_refused: { reason: tokenRefusals }, tokens_not_checked: {} },
   intake: { requests },
   read: { requests, wallet_reads: { answered_by: ['cache', 'cached_absence', 'database'] } },
-  inspect: { documents_inspected: { outcome: ['passed', 'rejected', 'absent', 'unreadable', 'crashed'] } },
+  erase: {
+    ...{ requests, documents_erased: { because: ['request', 'retention'] } },
+    ...{ retention_sweeps: {}, erasure_overdue_seconds: {} },
+  },
+  inspect: {
+    documents_inspected: { outcome: ['passed', 'rejected', 'absent', 'unreadable', 'crashed', 'not_kept'] },
+  },
   verification: {
     ...{ verdicts: { reason: verdictReasons }, documents_not_verified: {}, verdict_milliseconds: {} },
     documents_shared: {},

@@ -2,6 +2,7 @@
 import postgres from 'postgres'
 import { inTransaction, type Sql } from './database.ts'
 import { UnavailableError } from './errors.ts'
+import type { DocumentAttempt } from './kept-documents.ts'
 import type { AddressType, InspectionRecord, Network, Reason, Verification } from './model.ts'
 
 /** As the driver reads one. */
@@ -77,6 +78,8 @@ export type Verdict = { readonly at: Date; readonly inspection: InspectionRecord
       readonly status: 'verified'
       /** Of the document, by which it is found again: `document_mac` of the row. */
       readonly documentMac: Uint8Array
+      /** What the objects of its copy and key are named after; null: none is kept. */
+      readonly keptAs: DocumentAttempt | null
     }
   | { readonly status: 'rejected'; readonly reasons: readonly Reason[] }
   | { readonly status: 'expired' }
@@ -114,7 +117,7 @@ async function lockDocument(tx: Sql, documentMac: Uint8Array): Promise<void> {
 }
 
 async function decide(sql: Sql, id: string, attempt: number, verdict: Verdict): Promise<Decision | undefined> {
-  const documentMac = verdict.status === 'verified' ? verdict.documentMac : null
+  const { documentMac, keptAs } = verdict.status === 'verified' ? verdict : { documentMac: null, keptAs: null }
   const [row] = await sql<(VerificationRow & { sharesDocument: boolean })[]>`
     with decided as (
       update verification.verifications as mine
@@ -138,6 +141,10 @@ async function decide(sql: Sql, id: string, attempt: number, verdict: Verdict): 
       on conflict (verification_id, attempt) do update
         set decided_at = excluded.decided_at, status = excluded.status, reasons = excluded.reasons,
           rules_version = excluded.rules_version, checks = excluded.checks
+    ), kept as (
+      insert into verification.kept_documents (verification_id, object_id, object_attempt, kept_at)
+      select id, ${keptAs?.id ?? null}::uuid, ${keptAs?.attempt ?? null}::integer, ${verdict.at}
+      from decided where ${keptAs !== null}
     )
     select ${verificationColumns(sql)}, shares_document as "sharesDocument" from decided`
   if (!row) return undefined
@@ -171,4 +178,11 @@ export async function lockUnannouncedVerifications(
     order by verified_at
     limit ${limit}
     for update skip locked`
+}
+
+/** The attempts of that id of which something is kept, and is not being erased. */
+export async function findKeptAttempts(sql: Sql, id: string): Promise<readonly number[]> {
+  const rows = await sql<{ attempt: number }[]>`
+    select object_attempt as attempt from verification.kept_documents where object_id = ${id} and erasing_since is null`
+  return rows.map(({ attempt }) => attempt)
 }

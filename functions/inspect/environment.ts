@@ -5,6 +5,7 @@ import { metricsEnvironment } from '../../shared/environment.ts'
 export const inspectEnvironment = z.object({
   ...metricsEnvironment,
   DOCUMENT_BUCKET: z.string().min(1),
+  DOCUMENT_DATA_KEY_ARN: z.string().min(1),
 })
 
 export type InspectEnvironment = z.input<typeof inspectEnvironment>

@@ -52,6 +52,12 @@ export const verificationSchema = z
       })
       .nullable()
       .meta({ description: 'How the verdict on this attempt came about; null where no inspection led to it' }),
+    document: z.enum(['kept', 'erased', 'none']).meta({
+      description:
+        'What there is of the document that it stands on, which may be that of an earlier verification of the user: an encrypted ' +
+        'clean copy, or none any more, or none at all',
+      examples: ['kept'],
+    }),
     created_at: createdAt,
     verified_at: time.nullable().meta({ description: 'UTC; null while it is not verified' }),
   })

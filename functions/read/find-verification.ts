@@ -1,4 +1,4 @@
-// The SQL of GET /verify/{id}: a verification and how its verdict came about.
+// The SQL of GET /verify/{id}: a verification, how its verdict came about, and what is kept of its document.
 import type { Sql } from '../../shared/database.ts'
 import type { InspectionRecord, Verification } from '../../shared/model.ts'
 import { type VerificationRow, verificationColumns } from '../../shared/verifications.ts'
@@ -6,15 +6,25 @@ import { type VerificationRow, verificationColumns } from '../../shared/verifica
 /** `inspection`: of the newest attempt; null while there is none, and where a verdict came of no inspection. */
 export type InspectedVerification = Verification & {
   readonly inspection: (InspectionRecord & { readonly checkedAt: Date }) | null
+  /** What there is of the document that it stands on, which may be another verification's. */
+  readonly document: 'kept' | 'erased' | 'none'
 }
 
-type Row = VerificationRow & { rulesVersion: string | null; checks: InspectionRecord['checks']; checkedAt: Date }
+type Row = VerificationRow & {
+  rulesVersion: string | null
+  checks: InspectionRecord['checks']
+  checkedAt: Date
+  document: InspectedVerification['document']
+}
 
 /** The row of that id, or undefined. */
 export async function findInspectedVerification(sql: Sql, id: string): Promise<InspectedVerification | undefined> {
-  // In one statement: both as of the same moment.
+  // In one statement: all as of the same moment.
   const [row] = await sql<Row[]>`
-    select ${verificationColumns(sql)}, "rulesVersion", checks, "checkedAt"
+    select ${verificationColumns(sql)}, "rulesVersion", checks, "checkedAt", coalesce((
+      select case when erased_at is null then 'kept' else 'erased' end from verification.kept_documents
+      where kept_documents.verification_id = verification.document_of(verifications.id)
+    ), 'none') as document
     from verification.verifications
     left join lateral (
       select rules_version as "rulesVersion", checks, decided_at as "checkedAt" from verification.attempts

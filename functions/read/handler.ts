@@ -63,6 +63,7 @@ function toVerificationBody(verification: InspectedVerification): VerificationBo
       checked_at: inspection.checkedAt.toISOString(),
       checks: [...inspection.checks],
     },
+    document: verification.document,
     created_at: verification.createdAt.toISOString(),
     verified_at: verification.verifiedAt?.toISOString() ?? null,
   }
@@ -90,8 +91,10 @@ async function readVerification(
   if (!verification || !reachesUser(caller, 'verify:read', verification.userId)) {
     throw new RequestError(404, 'verification_not_found', 'Verification not found')
   }
-  // Every other status may become another one, also `rejected`: by the same bytes again, or by a further wallet.
-  return answerKept(event, toVerificationBody(verification), { final: verification.status === 'verified' })
+  // Every other status may become another one, also `rejected`: by the same bytes again, or by a further wallet. And what is
+  // kept may be erased.
+  const isFinal = verification.status === 'verified' && verification.document !== 'kept'
+  return answerKept(event, toVerificationBody(verification), { final: isFinal })
 }
 
 /** A query parameter; of a repeated one the last, as API Gateway does. */

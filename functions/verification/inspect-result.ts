@@ -18,10 +18,14 @@ const inspectedSchema = z.object({
 })
 /** Of a document that was opened: a verdict. */
 export const verdictSchema = z.union([
-  inspectedSchema.extend({ verdict: z.literal('passed') }),
+  // Only the built-in inspection keeps a copy; its release before keeps none, and does not say so.
+  inspectedSchema.extend({ verdict: z.literal('passed'), kept: z.boolean().default(false) }),
   inspectedSchema.extend({ verdict: z.literal('rejected'), reasons: z.array(reasonSchema).min(1) }),
 ])
-const answerSchema = z.union([z.object({ outcome: z.enum(['absent', 'unreadable', 'crashed']) }), verdictSchema])
+const answerSchema = z.union([
+  z.object({ outcome: z.enum(['absent', 'unreadable', 'crashed', 'not_kept']) }),
+  verdictSchema,
+])
 const errorSchema = z.object({ errorType: z.string().default(''), errorMessage: z.string().default('') })
 
 /** Milliseconds that its answer is waited for: longer than it may take. Twice as long has to fit into an invocation. */

@@ -1,11 +1,13 @@
-// Wires the verification function: environment, Postgres, the inspect function, Kafka.
+// Wires the verification function: environment, Postgres, KMS, the two buckets, the inspect function, Kafka.
 import { KMSClient } from '@aws-sdk/client-kms'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { boundCalls, quickCalls } from '../../shared/aws-clients.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
+import { createDeleteObjects } from '../../shared/kept-documents.ts'
 import { createLog } from '../../shared/log.ts'
 import { createMetrics, flushAfter } from '../../shared/metrics.ts'
 import { openPublisher } from '../../shared/msk.ts'
@@ -13,9 +15,11 @@ import { openDatabase } from '../../shared/rds.ts'
 import {
   beginInspection,
   commitVerdict,
+  findKeptAttempts,
   findVerification,
   markVerificationsAnnounced,
 } from '../../shared/verifications.ts'
+import { createEnsureDataKey } from './data-keys.ts'
 import { verificationEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
 import { inspectDeadline, readInspectResult } from './inspect-result.ts'
@@ -33,10 +37,20 @@ const lambda = new LambdaClient({
   ...calls,
   requestHandler: { ...calls.requestHandler, httpAgent: { keepAlive: false }, httpsAgent: { keepAlive: false } },
 })
+const kms = new KMSClient(quickCalls)
+const s3 = new S3Client(quickCalls)
 const { count, measure, flush } = createMetrics('verification', environment.STAGE)
 const now = () => new Date()
 const publisher = openPublisher(environment, { clientId: 'verification', deadline: 8000 })
 const beat = createBeat('kafka', { now, write: (heartbeat) => database.run((sql) => writeHeartbeat(sql, heartbeat)) })
+const ensureDataKey = createEnsureDataKey(
+  { kms, s3 },
+  {
+    stage: environment.STAGE,
+    keyArn: environment.DOCUMENT_DATA_KEY_ARN,
+    bucket: environment.DATA_KEY_BUCKET,
+  },
+)
 
 const handle = createHandler({
   log: createLog('verification'),
@@ -46,14 +60,18 @@ const handle = createHandler({
   topic: environment.USER_VERIFIED_TOPIC,
   beginInspection: (id, attempt) => database.run((sql) => beginInspection(sql, id, attempt)),
   findVerification: (id) => database.run((sql) => findVerification(sql, id)),
-  macDocument: createMacDocument(new KMSClient(quickCalls), environment.DOCUMENT_MAC_KEY_ARN),
+  macDocument: createMacDocument(kms, environment.DOCUMENT_MAC_KEY_ARN),
   commitVerdict: (id, attempt, verdict) => database.run((sql) => commitVerdict(sql, id, attempt, verdict)),
   markAnnounced: (ids, at) => database.run((sql) => markVerificationsAnnounced(sql, ids, at)),
+  findKeptAttempts: (id) => database.run((sql) => findKeptAttempts(sql, id)),
+  deleteDataKeys: createDeleteObjects(s3, environment.DATA_KEY_BUCKET),
+  deleteDocuments: createDeleteObjects(s3, environment.DOCUMENT_BUCKET),
   providerDefers: false,
-  inspect: async ({ key }) => {
+  inspect: async ({ key, id, attempt }) => {
+    const wrappedDataKey = await ensureDataKey({ id, attempt })
     const command = new InvokeCommand({
       FunctionName: environment.INSPECT_FUNCTION,
-      Payload: Buffer.from(JSON.stringify({ key })),
+      Payload: Buffer.from(JSON.stringify({ key, wrapped_data_key: Buffer.from(wrappedDataKey).toString('base64') })),
     })
     const result = await lambda.send(command).catch((error: unknown) => {
       throw new UnavailableError('inspection', 'inspect could not be called', { cause: error })

@@ -1,22 +1,32 @@
-// The use case of the verification queue: verdict committed, then published, then noted, and only then acknowledged.
+// The use case of the verification queue: verdict committed, then published, then noted, then the original deleted, and only
+// then acknowledged.
 import { crashPoint } from '../../shared/crash-point.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import { type Publish, toPublication } from '../../shared/kafka.ts'
+import type { DocumentAttempt } from '../../shared/kept-documents.ts'
 import type { Log } from '../../shared/log.ts'
 import { type Metrics, toVerdictReason, type VerdictReason } from '../../shared/metrics.ts'
 import { type InspectionRecord, parseDocumentKey, type Reason, type Verification } from '../../shared/model.ts'
 import type { Decision, Verdict } from '../../shared/verifications.ts'
+import { type DiscardPorts, discardDocument } from './discard.ts'
 
-/** What a provider answered; `crashed`: it, or its parser, ended without a verdict after it had begun.
- * `deferred`: the document is with somebody who will tell; what they tell comes by the queue. */
+/**
+ * What a provider answered. `crashed`: it, or its parser, ended without a verdict after it had begun. `not_kept`: the document
+ * passed, and its copy could not be kept. `deferred`: it is with somebody who will tell; what they tell comes by the queue.
+ * `kept`: whether there is a clean copy under the attempt's data key; only the built-in inspection makes one.
+ */
 export type InspectAnswer =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'unreadable' }
   | { readonly outcome: 'crashed' }
   | { readonly outcome: 'deferred' }
-  | (InspectionRecord & { readonly outcome: 'inspected'; readonly sha256: string } & (
-        | { readonly verdict: 'passed' }
+  | { readonly outcome: 'not_kept' }
+  | (InspectionRecord & {
+      readonly outcome: 'inspected'
+      readonly sha256: string
+    } & (
+        | { readonly verdict: 'passed'; readonly kept?: boolean }
         | { readonly verdict: 'rejected'; readonly reasons: readonly Reason[] }
       ))
 
@@ -29,21 +39,22 @@ export type InspectionRequest = { readonly key: string; readonly id: string; rea
  */
 export type InspectionProvider = (request: InspectionRequest) => Promise<InspectAnswer>
 
-export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'measure'> & {
-  readonly log: Log
-  readonly now: () => Date
-  readonly topic: string
-  readonly beginInspection: (id: string, attempt: number) => Promise<Verification | undefined>
-  readonly findVerification: (id: string) => Promise<Verification | undefined>
-  readonly commitVerdict: (id: string, attempt: number, verdict: Verdict) => Promise<Decision | undefined>
-  /** HMAC-SHA-256 under a key that nobody can read. Rejects with an `UnavailableError` when it could not be made. */
-  readonly macDocument: (documentSha256: Uint8Array) => Promise<Uint8Array>
-  readonly markAnnounced: (ids: readonly string[], now: Date) => Promise<void>
-  readonly inspect: InspectionProvider
-  /** Whether the provider ever defers: only then is a message believed that brings a verdict. */
-  readonly providerDefers: boolean
-  readonly publish: Publish
-}
+export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'measure'> &
+  DiscardPorts & {
+    readonly log: Log
+    readonly now: () => Date
+    readonly topic: string
+    readonly beginInspection: (id: string, attempt: number) => Promise<Verification | undefined>
+    readonly findVerification: (id: string) => Promise<Verification | undefined>
+    readonly commitVerdict: (id: string, attempt: number, verdict: Verdict) => Promise<Decision | undefined>
+    /** HMAC-SHA-256 under a key that nobody can read. Rejects with an `UnavailableError` when it could not be made. */
+    readonly macDocument: (documentSha256: Uint8Array) => Promise<Uint8Array>
+    readonly markAnnounced: (ids: readonly string[], now: Date) => Promise<void>
+    readonly inspect: InspectionProvider
+    /** Whether the provider ever defers: only then is a message believed that brings a verdict. */
+    readonly providerDefers: boolean
+    readonly publish: Publish
+  }
 
 const crashReason: Reason = {
   code: 'inspection_failed' satisfies VerdictReason,
@@ -77,13 +88,17 @@ async function judge(
       return { status: 'expired', at, inspection: null }
     case 'unreadable':
       throw new UnavailableError('documents', 'inspect could not read the document in time, or start its parser')
+    case 'not_kept':
+      throw new UnavailableError('documents', 'inspect could not keep the copy of the document')
     case 'inspected': {
       const inspection = { rulesVersion: answer.rulesVersion, checks: answer.checks }
       if (answer.sha256 !== Buffer.from(verification.documentSha256).toString('hex')) {
         return { status: 'rejected', at, inspection, reasons: [alteredReason] }
       }
       if (answer.verdict === 'rejected') return { status: 'rejected', at, inspection, reasons: answer.reasons }
-      return { status: 'verified', at, inspection, documentMac: await ports.macDocument(verification.documentSha256) }
+      const documentMac = await ports.macDocument(verification.documentSha256)
+      const keptAs = answer.kept === true ? { id: verification.id, attempt: verification.attempt } : null
+      return { status: 'verified', at, inspection, documentMac, keptAs }
     }
   }
 }
@@ -96,14 +111,16 @@ function countVerdict(ports: VerifyDocumentsPorts, { attempt, createdAt }: Verif
   if (attempt === 1) ports.measure('verdict_milliseconds', ports.now().getTime() - createdAt.getTime())
 }
 
-/** Brings the verification of one object to its verdict; undefined when there is nothing (more) to do for that object. */
+/**
+ * Brings the verification of one object to its verdict, unless it has one: as it is then; undefined when the object is of an
+ * attempt before its newest.
+ */
 async function decide(
   ports: VerifyDocumentsPorts,
   key: string,
-  told: InspectAnswer | undefined,
+  options: { readonly named: DocumentAttempt; readonly told: InspectAnswer | undefined },
 ): Promise<Verification | undefined> {
-  const named = parseDocumentKey(key)
-  if (!named) throw new Error('expected an object named incoming/{verification_id}/{attempt}')
+  const { named, told } = options
   const begun = await ports.beginInspection(named.id, named.attempt)
   if (!begun) {
     const row = await ports.findVerification(named.id)
@@ -133,6 +150,9 @@ async function decide(
   return decision?.verification
 }
 
+/** Whether there is a verdict on the attempt that led here. An expired one may have a document yet. */
+const isDecided = (row: Verification | undefined) => row === undefined || ['verified', 'rejected'].includes(row.status)
+
 const isToBeAnnounced = (row: Verification | undefined): row is Verification & { readonly verifiedAt: Date } =>
   row?.status === 'verified' && row.verifiedAt !== null && row.announcedAt === null
 
@@ -148,11 +168,15 @@ export async function verifyDocuments(
   told: ReadonlyMap<string, InspectAnswer> = new Map(),
 ): Promise<ReadonlySet<string>> {
   const failed = new Set<string>()
+  const toDiscard = new Map<string, DocumentAttempt>()
   const toAnnounce = new Map<string, Verification & { readonly verifiedAt: Date }>()
   await Promise.all(
     keys.map(async (key) => {
       try {
-        const row = await decide(ports, key, told.get(key))
+        const named = parseDocumentKey(key)
+        if (!named) throw new Error('expected an object named incoming/{verification_id}/{attempt}')
+        const row = await decide(ports, key, { named, told: told.get(key) })
+        if (isDecided(row)) toDiscard.set(key, named)
         if (isToBeAnnounced(row)) toAnnounce.set(key, row)
       } catch (error) {
         failed.add(key)
@@ -162,8 +186,18 @@ export async function verifyDocuments(
     }),
   )
   ports.count('documents_not_verified', failed.size)
+  await announce(ports, toAnnounce, failed)
+  await discardAll(ports, toDiscard, failed)
+  return failed
+}
+
+async function announce(
+  ports: VerifyDocumentsPorts,
+  toAnnounce: ReadonlyMap<string, Verification & { readonly verifiedAt: Date }>,
+  failed: Set<string>,
+): Promise<void> {
   const rows = [...toAnnounce.values()]
-  if (rows.length === 0) return failed
+  if (rows.length === 0) return
   try {
     crashPoint('verification-before-publish')
     await ports.publish(rows.map((row) => toPublication(ports.topic, toUserVerified(row))))
@@ -177,5 +211,22 @@ export async function verifyDocuments(
     ports.log.error('verdicts not announced', { count: rows.length, error })
     for (const key of toAnnounce.keys()) failed.add(key)
   }
-  return failed
+}
+
+/** Last, since nobody waits for it; also of what could not be announced, which has its verdict. */
+async function discardAll(
+  ports: VerifyDocumentsPorts,
+  toDiscard: ReadonlyMap<string, DocumentAttempt>,
+  failed: Set<string>,
+): Promise<void> {
+  await Promise.all(
+    [...toDiscard].map(async ([key, attempt]) => {
+      try {
+        await discardDocument(ports, attempt)
+      } catch (error) {
+        failed.add(key)
+        ports.log.error('document not discarded', { verification_id: attempt.id, error })
+      }
+    }),
+  )
 }

@@ -1,16 +1,28 @@
 // Least privilege, live: each function loses one permission in the emulator's IAM, which enforces it, and must fail at just that.
+import { randomUUID } from 'node:crypto'
 import { GetRolePolicyCommand, IAMClient, ListRolePoliciesCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam'
-import { GetKeyPolicyCommand, KMSClient, PutKeyPolicyCommand } from '@aws-sdk/client-kms'
+import {
+  GenerateDataKeyWithoutPlaintextCommand,
+  GetKeyPolicyCommand,
+  KMSClient,
+  PutKeyPolicyCommand,
+} from '@aws-sdk/client-kms'
 import {
   GetFunctionConfigurationCommand,
   InvokeCommand,
   LambdaClient,
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda'
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  GetBucketNotificationConfigurationCommand,
+  PutBucketNotificationConfigurationCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import type postgres from 'postgres'
 import { describe, expect, it } from 'vitest'
 import { toUserVerified } from '../../shared/events.ts'
+import { toDocumentContext } from '../../shared/kept-documents.ts'
 import { makeLetter } from '../support/fixtures.ts'
 import { type Api, call, postDocument, type StackDescription } from '../support/local-stack.ts'
 
@@ -89,6 +101,36 @@ export function describePermissions(context: Context): void {
   const post = (user_id: string) =>
     postDocument(context.api(), { user_id, network: 'tron', document: makeLetter(user_id) })
 
+  /** A document that nobody is told of, and a data key for it. */
+  async function plantDocument() {
+    const s3 = new S3Client({ ...options(), forcePathStyle: true })
+    const Bucket = context.outputs().DocumentBucketName
+    const id = randomUUID()
+    const key = `incoming/${id}/1`
+    const { QueueConfigurations } = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }))
+    const tell = (queues: typeof QueueConfigurations) =>
+      s3.send(
+        new PutBucketNotificationConfigurationCommand({
+          Bucket,
+          NotificationConfiguration: { QueueConfigurations: queues },
+        }),
+      )
+    expect(QueueConfigurations).toHaveLength(1)
+    await tell([])
+    try {
+      await s3.send(new PutObjectCommand({ Bucket, Key: key, Body: makeLetter(id) }))
+    } finally {
+      await tell(QueueConfigurations)
+    }
+    const { CiphertextBlob = new Uint8Array() } = await new KMSClient(options()).send(
+      new GenerateDataKeyWithoutPlaintextCommand({
+        ...{ KeyId: context.outputs().DocumentDataKeyArn, KeySpec: 'AES_256' },
+        EncryptionContext: toDocumentContext('local', id),
+      }),
+    )
+    return { key, wrapped_data_key: Buffer.from(CiphertextBlob).toString('base64') }
+  }
+
   /** An S3 notification of an object, as the queue delivers it. */
   const toQueueEvent = (key: string) => ({
     Records: [{ messageId: 'm1', body: JSON.stringify({ Records: [{ s3: { object: { key } } }] }) }],
@@ -143,9 +185,7 @@ export function describePermissions(context: Context): void {
     })
 
     it('inspect without the object reads nothing, without the listing cannot tell a missing one', async () => {
-      const [row] = await context.sql()<[{ id: string; attempt: number }]>`
-        select id, attempt from verification.verifications where status = 'verified' limit 1`
-      const key = `incoming/${row.id}/${row.attempt}`
+      const { key } = await plantDocument()
       expect((await invoke('Inspect', { key })).body).toMatchObject({ outcome: 'inspected' })
       await withoutPermission('Inspect', 'GetDocuments', async () => {
         expect((await invoke('Inspect', { key })).body).toEqual({ outcome: 'unreadable' })
@@ -154,7 +194,15 @@ export function describePermissions(context: Context): void {
       expect((await invoke('Inspect', missing)).body).toEqual({ outcome: 'absent' })
     })
 
-    it.each(['ReadOwnDatabaseSecret', 'InvokeInspect'])(
+    it.each(['UnwrapDataKeys', 'KeepCopies'])('inspect without %s keeps no copy, and gives no verdict', async (sid) => {
+      const { key, wrapped_data_key } = await plantDocument()
+      await withoutPermission('Inspect', sid, async () => {
+        expect((await invoke('Inspect', { key, wrapped_data_key })).body).toEqual({ outcome: 'not_kept' })
+      })
+      expect((await invoke('Inspect', { key, wrapped_data_key })).body).toMatchObject({ verdict: 'passed', kept: true })
+    })
+
+    it.each(['ReadOwnDatabaseSecret', 'MakeDataKeys', 'KeepDataKeys', 'InvokeInspect'])(
       'verification without %s hands its message back',
       async (sid) => {
         const [row] = await context.sql()<[{ id: string }]>`
@@ -192,6 +240,33 @@ export function describePermissions(context: Context): void {
       expect((await invoke('Verification', toQueueEvent(key))).body).toEqual({ batchItemFailures: [] })
       expect(await readStatus()).toBe('verified')
     })
+
+    it('verification without DeleteDocuments hands back what has its verdict', async () => {
+      const [row] = await context.sql()<[{ id: string; attempt: number }]>`
+        select id, attempt from verification.verifications where status = 'verified' and extended_from is null limit 1`
+      const event = toQueueEvent(`incoming/${row.id}/${row.attempt}`)
+      await withoutPermission('Verification', 'DeleteDocuments', async () => {
+        expect((await invoke('Verification', event)).body).toEqual({ batchItemFailures: [{ itemIdentifier: 'm1' }] })
+      })
+      expect((await invoke('Verification', event)).body).toEqual({ batchItemFailures: [] })
+    })
+
+    it.each(['ReadOwnDatabaseSecret', 'DestroyDataKeys', 'DeleteDocuments'])(
+      'erase without %s erases nothing whole, and the repetition heals it',
+      async (sid) => {
+        const { body } = await post(`less-erase-${sid}`)
+        const path = `/verify/${body.verification_id}`
+        const readDocument = async () => (await call(context.api(), path)).body.document
+        await expect.poll(readDocument, { timeout: 120_000, interval: 500 }).toBe('kept')
+        const erase = async () => (await call(context.api(), `${path}/document`, { method: 'DELETE' })).status
+        await withoutPermission('Erase', sid, async () => {
+          expect(await erase()).toBe(503)
+        })
+        expect(await readDocument()).toBe('kept')
+        expect(await erase()).toBe(204)
+        expect(await readDocument()).toBe('erased')
+      },
+    )
 
     it('wallet without its database secret issues nothing', async () => {
       await withoutPermission('Wallet', 'ReadOwnDatabaseSecret', async () => {

@@ -3,6 +3,7 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda'
 import { describe, expect, test } from 'vitest'
 import { createHandler as createDocs } from '../../functions/docs/handler.ts'
+import { createHandler as createErase } from '../../functions/erase/handler.ts'
 import { createHandler as createIntake } from '../../functions/intake/handler.ts'
 import { createHandler as createRead } from '../../functions/read/handler.ts'
 import { clockSkewSeconds } from '../../shared/access.ts'
@@ -70,6 +71,24 @@ const ports = { log: createMemoryLog(), now: () => noon, newId: () => 'request-1
 type Handler = (event: HttpRequest, context: Context) => Promise<APIGatewayProxyResult>
 const handlers: Record<AccessRow['target'], Handler> = {
   Docs: createDocs({ ...ports, contract: '{}', page: { html: '<p></p>', policy: '' } }),
+  Erase: createErase({
+    ...{ ...ports, count: () => {}, measure: () => {}, retentionDays: 1 },
+    findStandingDocument: async (id) =>
+      id === verificationId
+        ? {
+            ...{ id, userId: owner, status: 'verified', attempt: 1 },
+            kept: { object: { id, attempt: 1 }, legalHold: false, erasingSince: null, erasedAt: null },
+          }
+        : undefined,
+    beginErasure: async () => true,
+    markErased: async () => {},
+    setLegalHold: async () => true,
+    beginOverdueErasures: async () => 0,
+    findOpenErasures: async () => [],
+    findOldestDue: async () => null,
+    deleteDataKeys: async () => {},
+    deleteDocuments: async () => {},
+  }),
   Intake: createIntake({
     ...unlimited,
     ...ports,

@@ -161,7 +161,9 @@ describe.each(stageNames)('in %s', (stage) => {
     expect(ringing.map(({ TreatMissingData }) => TreatMissingData).every((treat) => treat === 'breaching')).toBe(true)
     const names = ringing.map(({ AlarmName }) => String(AlarmName).replace(`verified-wallets-${stage}-`, ''))
     expect(names.toSorted()).toEqual(
-      stage === 'local' ? ['announce-stopped'] : ['announce-stopped', 'brokers-unhealthy'],
+      stage === 'local'
+        ? ['announce-stopped', 'retention-stopped']
+        : ['announce-stopped', 'brokers-unhealthy', 'retention-stopped'],
     )
   })
 

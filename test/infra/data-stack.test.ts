@@ -26,15 +26,18 @@ test('the logical ids of what is stateful never change: a new id is a new, empty
     'AWS::IAM::Role ProvisionRole',
     'AWS::IAM::Role VaultImportRole',
     'AWS::IAM::Role WalletRole',
+    'AWS::KMS::Key DocumentDataKey',
     'AWS::KMS::Key DocumentKey',
     'AWS::KMS::Key DocumentMacKey',
     'AWS::KMS::Key VaultKey',
+    'AWS::S3::Bucket DataKeyBucket',
     'AWS::S3::Bucket DocumentBucket',
     'AWS::S3::Bucket LogBucket',
     'AWS::SQS::Queue VerificationDeadLetterQueue',
     'AWS::SQS::Queue VerificationQueue',
     'AWS::SecretsManager::Secret DatabaseAdminSecret',
     'AWS::SecretsManager::Secret DatabaseAnnounceSecret',
+    'AWS::SecretsManager::Secret DatabaseEraseSecret',
     'AWS::SecretsManager::Secret DatabaseIntakeSecret',
     'AWS::SecretsManager::Secret DatabaseOperateSecret',
     'AWS::SecretsManager::Secret DatabaseReadSecret',
@@ -275,7 +278,7 @@ describe('where the stage says so', () => {
       .flatMap(([, policy]) => statements(policy.Properties.PolicyDocument))
       .filter(({ effect }) => effect === 'Deny')
     expect(refusals.map(({ conditions }) => conditions)).toEqual(
-      Array(4).fill({ Bool: { 'aws:SecureTransport': 'false' } }),
+      Array(5).fill({ Bool: { 'aws:SecureTransport': 'false' } }),
     )
   })
 })
@@ -295,6 +298,7 @@ describe('no secret is in a template', () => {
       ),
     ).toEqual({
       DatabaseAnnounceSecret: { username: 'app_announce' },
+      DatabaseEraseSecret: { username: 'app_erase' },
       DatabaseIntakeSecret: { username: 'app_intake' },
       DatabaseOperateSecret: { username: 'app_operate' },
       DatabaseReadSecret: { username: 'app_read' },

@@ -19,7 +19,7 @@ const templates = { dev: synthesise(stages.dev), prod: synthesise(stages.prod) }
 const names = ['dev', 'prod'] as const
 
 /** Functions that work on the database, Kafka or the vault; the others have no business in the network. */
-const inNetwork = ['Announce', 'Intake', 'Migrate', 'Operate', 'Read', 'Verification', 'Wallet']
+const inNetwork = ['Announce', 'Erase', 'Intake', 'Migrate', 'Operate', 'Read', 'Verification', 'Wallet']
 
 function functionOf(service: Template, name: string): Resource {
   const output = service.Outputs[`${name}FunctionName`] as { Value: { Ref: string } } | undefined
@@ -148,8 +148,12 @@ describe.each(names)('the network of %s', (name) => {
     ['Intake', ['443 0.0.0.0/0', '443 lambda', '5432 <DatabaseSecurityGroup.GroupId>']],
     [
       'Verification',
-      ['443 kms', '443 lambda', '5432 <DatabaseSecurityGroup.GroupId>', '9098 <KafkaSecurityGroup.GroupId>'],
+      [
+        ...['443 0.0.0.0/0', '443 kms', '443 lambda', '5432 <DatabaseSecurityGroup.GroupId>'],
+        '9098 <KafkaSecurityGroup.GroupId>',
+      ],
     ],
+    ['Erase', ['443 0.0.0.0/0', '5432 <DatabaseSecurityGroup.GroupId>']],
     [
       'Announce',
       ['443 secretsmanager', '443 sqs', '5432 <DatabaseSecurityGroup.GroupId>', '9098 <KafkaSecurityGroup.GroupId>'],
@@ -469,7 +473,7 @@ describe('a mapping', () => {
 describe.each(names)('the database of %s', (name) => {
   const { data, service } = templates[name]
   const cluster = data.Resources.DatabaseCluster?.Properties ?? {}
-  const roles = ['Intake', 'Verification', 'Wallet', 'Announce', 'Read', 'Operate']
+  const roles = ['Intake', 'Verification', 'Wallet', 'Announce', 'Read', 'Erase', 'Operate']
 
   test('is Aurora PostgreSQL 17 that scales by itself, private, encrypted, backed up, kept where the stage says so', () => {
     expect(cluster).toMatchObject({

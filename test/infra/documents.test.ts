@@ -67,6 +67,7 @@ describe.each(['local', 'dev', 'prod'])('documents of %s', (name) => {
     const under = { resources: ['<DocumentKey.Arn>'], conditions: onlyForDocuments }
     expect(granted.toSorted((one, other) => one.role.localeCompare(other.role))).toEqual([
       { role: 'Inspect', sid: 'DecryptDocuments', actions: ['kms:Decrypt'], ...under },
+      { role: 'Inspect', sid: 'EncryptDocuments', actions: ['kms:GenerateDataKey'], ...under },
       { role: 'Intake', sid: 'EncryptDocuments', actions: ['kms:GenerateDataKey'], ...under },
     ])
   })
@@ -104,7 +105,15 @@ describe.each(['local', 'dev', 'prod'])('documents of %s', (name) => {
       },
     })
     const audit = stage.oversight ? [logsOf('audit', 'AuditBucket')] : []
-    expect(allowed).toMatchObject([logsOf('documents', 'DocumentBucket'), ...audit])
+    expect(allowed).toMatchObject([
+      ...[logsOf('documents', 'DocumentBucket'), logsOf('data-keys', 'DataKeyBucket'), ...audit],
+    ])
+  })
+
+  test('that are kept are forgotten by no rule of S3, which knows no legal hold', () => {
+    const { LifecycleConfiguration } = data.Resources.DocumentBucket?.Properties ?? {}
+    const { Rules } = LifecycleConfiguration as { Rules: { Prefix?: string }[] }
+    expect(Rules.map(({ Prefix }) => Prefix)).toEqual(['incoming/'])
   })
 
   test('outlive every message that speaks of them', () => {
@@ -115,5 +124,53 @@ describe.each(['local', 'dev', 'prod'])('documents of %s', (name) => {
       Math.max(days('VerificationQueue'), days('VerificationDeadLetterQueue')),
     )
     expect(days('VerificationDeadLetterQueue')).toBeGreaterThan(days('VerificationQueue'))
+  })
+})
+
+describe.each(['local', 'dev', 'prod'])('data keys of documents of %s', (name) => {
+  const stage = findStage(name, readSettings({}))
+  const { data, service } = synthesise(stage)
+  const bucket = data.Resources.DataKeyBucket
+  const { Properties = {} } = bucket ?? {}
+
+  test('lie in a bucket of their own, that has no versions, no replica, no lock and no rule of S3: what is deleted is gone', () => {
+    expect(Object.keys(Properties).toSorted()).toEqual([
+      ...['BucketEncryption', 'BucketName', 'LoggingConfiguration', 'OwnershipControls'],
+      'PublicAccessBlockConfiguration',
+    ])
+    expect(Properties).toMatchObject({
+      BucketName: `verified-wallets-${name}-data-keys-${stage.account}-${stage.region}`,
+      LoggingConfiguration: { DestinationBucketName: { Ref: 'LogBucket' }, LogFilePrefix: 'data-keys/' },
+      PublicAccessBlockConfiguration: {
+        ...{ BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true },
+      },
+    })
+    expect(bucket?.DeletionPolicy).toBe(stage.keepsData ? 'RetainExceptOnCreate' : 'Delete')
+  })
+
+  test('are in no backup: there is none but that of the database', () => {
+    const types = [data, service].flatMap(({ Resources }) => Object.values(Resources).map(({ Type }) => Type))
+    expect(types.filter((type) => /Backup|Replication|AWS::FSx|AWS::DataSync/.test(type))).toEqual([])
+  })
+
+  test('are wrapped by a key that turns, for this stage and purpose alone', () => {
+    expect(data.Resources.DocumentDataKey?.Properties.EnableKeyRotation).toBe(true)
+    const [, use] = statements(data.Resources.DocumentDataKey?.Properties.KeyPolicy)
+    expect(use).toMatchObject({
+      sid: 'UseForDocuments',
+      actions: ['kms:Decrypt', 'kms:GenerateDataKeyWithoutPlaintext'],
+      conditions: stage.requiresEncryptionContext
+        ? {
+            StringEquals: {
+              'kms:EncryptionContext:app': 'verified-wallets',
+              'kms:EncryptionContext:stage': name,
+              'kms:EncryptionContext:purpose': 'document',
+            },
+            'ForAllValues:StringEquals': {
+              'kms:EncryptionContextKeys': ['app', 'stage', 'purpose', 'verification_id'],
+            },
+          }
+        : undefined,
+    })
   })
 })

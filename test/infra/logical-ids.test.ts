@@ -17,7 +17,17 @@ const stateful = [
 ]
 
 const everywhere = [
-  ...['AlarmTopic', 'DocumentBucket', 'DocumentKey', 'DocumentMacKey', 'LogBucket', 'VaultKey', 'VaultSecret'],
+  ...[
+    'AlarmTopic',
+    'DataKeyBucket',
+    'DocumentBucket',
+    'DocumentDataKey',
+    'DocumentKey',
+    'DocumentMacKey',
+    'LogBucket',
+    'VaultKey',
+    'VaultSecret',
+  ],
   ...['VerificationDeadLetterQueue', 'VerificationQueue'],
   ...[
     'DocumentsLogsBucketPolicy2A826B84',
@@ -28,13 +38,24 @@ const everywhere = [
 const deployed = [
   ...everywhere,
   ...['AuditBucket', 'AuditTrail', 'DatabaseCluster', 'KafkaCluster', 'StorageKey', 'Subnet1', 'Subnet2'],
-  ...['AuditBucketPolicyE6CAAC5C', 'DocumentsBucketPolicyCBD87EC2', 'DocumentsDeadLetterQueuePolicy9CB7D409'],
+  ...[
+    'AuditBucketPolicyE6CAAC5C',
+    'DataKeysBucketPolicy3E8CAA3B',
+    'DocumentsBucketPolicyCBD87EC2',
+    'DocumentsDeadLetterQueuePolicy9CB7D409',
+  ],
   ...['UserPool', 'UserVerifiedDeadLetterTopic', 'UserVerifiedTopic', 'Vpc', 'WalletCreatedTopic'],
 ]
 const pinned: Readonly<Record<(typeof stageNames)[number], readonly string[]>> = {
   local: [
     ...everywhere,
-    ...['DatabaseAdminSecret', 'DatabaseAnnounceSecret', 'DatabaseIntakeSecret', 'DatabaseOperateSecret'],
+    ...[
+      'DatabaseAdminSecret',
+      'DatabaseAnnounceSecret',
+      'DatabaseEraseSecret',
+      'DatabaseIntakeSecret',
+      'DatabaseOperateSecret',
+    ],
     ...['DatabaseReadSecret', 'DatabaseVerificationSecret', 'DatabaseWalletSecret'],
   ],
   dev: deployed,

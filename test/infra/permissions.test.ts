@@ -16,6 +16,10 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
     GetDocuments: { actions: ['s3:GetObject'], resources: ['<DocumentBucket.Arn>/incoming/*'] },
     TellMissingDocuments: { actions: ['s3:ListBucket'], resources: ['<DocumentBucket.Arn>'] },
     DecryptDocuments: { actions: ['kms:Decrypt'], resources: ['<DocumentKey.Arn>'] },
+    // It writes where it does not read.
+    KeepCopies: { actions: ['s3:PutObject'], resources: ['<DocumentBucket.Arn>/kept/*'] },
+    EncryptDocuments: { actions: ['kms:GenerateDataKey'], resources: ['<DocumentKey.Arn>'] },
+    UnwrapDataKeys: { actions: ['kms:Decrypt'], resources: ['<DocumentDataKey.Arn>'] },
   },
   Verification: {
     ReadOwnDatabaseSecret: {
@@ -24,6 +28,16 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
     },
     InvokeInspect: { actions: ['lambda:InvokeFunction'], resources: ['<Inspect.Arn>'] },
     CompareDocuments: { actions: ['kms:GenerateMac'], resources: ['<DocumentMacKey.Arn>'] },
+    // It makes data keys and can open none; it deletes documents and can read none.
+    MakeDataKeys: { actions: ['kms:GenerateDataKeyWithoutPlaintext'], resources: ['<DocumentDataKey.Arn>'] },
+    KeepDataKeys: {
+      actions: ['s3:DeleteObject', 's3:GetObject', 's3:PutObject'],
+      resources: ['<DataKeyBucket.Arn>/keys/*'],
+    },
+    DeleteDocuments: {
+      actions: ['s3:DeleteObject'],
+      resources: ['<DocumentBucket.Arn>/incoming/*', '<DocumentBucket.Arn>/kept/*'],
+    },
     ConsumeVerificationQueue: {
       actions: ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
       resources: ['<VerificationQueue.Arn>'],
@@ -42,6 +56,14 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
   Read: {
     ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseReadSecret.Id>'] },
   },
+  Erase: {
+    ReadOwnDatabaseSecret: { actions: ['secretsmanager:GetSecretValue'], resources: ['<DatabaseEraseSecret.Id>'] },
+    DeleteDocuments: {
+      actions: ['s3:DeleteObject'],
+      resources: ['<DocumentBucket.Arn>/incoming/*', '<DocumentBucket.Arn>/kept/*'],
+    },
+    DestroyDataKeys: { actions: ['s3:DeleteObject'], resources: ['<DataKeyBucket.Arn>/keys/*'] },
+  },
   // Nothing at all: whoever parses strangers' tokens holds nothing that is worth taking.
   Authorize: {},
   Docs: {},
@@ -57,6 +79,7 @@ const table: Record<string, Record<string, { readonly actions: string[]; readonl
       actions: ['secretsmanager:GetSecretValue'],
       resources: [
         '<DatabaseAnnounceSecret.Id>',
+        '<DatabaseEraseSecret.Id>',
         '<DatabaseIntakeSecret.Id>',
         '<DatabaseOperateSecret.Id>',
         '<DatabaseReadSecret.Id>',
@@ -221,7 +244,7 @@ test('no statement says more than it names: no wildcard action, no wildcard reso
   }
 })
 
-test('who may invoke a function: the API its routes and the authorizer, the schedule announce, each by its own ARN', () => {
+test('who may invoke a function: the API its routes and the authorizer, the schedules announce and erase, each by its own ARN', () => {
   const permissions = resourcesOf(service, 'AWS::Lambda::Permission').map(([, { Properties }]) => ({
     function: readable(write(Properties.FunctionName)),
     principal: Properties.Principal,
@@ -231,6 +254,9 @@ test('who may invoke a function: the API its routes and the authorizer, the sche
   const arn = 'arn:aws:execute-api:us-east-1:000000000000:#/#'
   expect(permissions.toSorted((a, b) => (a.source < b.source ? -1 : 1))).toEqual([
     { function: '<Announce.Arn>', principal: 'events.amazonaws.com', source: '#' },
+    { function: '<Erase.Arn>', principal: 'events.amazonaws.com', source: '#' },
+    { function: '<Erase.Arn>', ...api, source: `${arn}/DELETE/verify/*/document` },
+    { function: '<Erase.Arn>', ...api, source: `${arn}/DELETE/verify/*/legal-hold` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/addresses/*` },
     { function: '<Docs.Arn>', ...api, source: `${arn}/GET/api/docs` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/health` },
@@ -240,6 +266,7 @@ test('who may invoke a function: the API its routes and the authorizer, the sche
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/wallet/*` },
     { function: '<Intake.Arn>', ...api, source: `${arn}/POST/verify` },
     { function: '<Intake.Arn>', ...api, source: `${arn}/POST/wallet/*` },
+    { function: '<Erase.Arn>', ...api, source: `${arn}/PUT/verify/*/legal-hold` },
     { function: '<Authorize.Arn>', ...api, source: 'arn:aws:execute-api:us-east-1:000000000000:#/authorizers/#' },
   ])
 })

@@ -4,7 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { announceEnvironment } from '../../functions/announce/environment.ts'
 import { authorizeEnvironment } from '../../functions/authorize/environment.ts'
 import { docsEnvironment } from '../../functions/docs/environment.ts'
+import { eraseEnvironment } from '../../functions/erase/environment.ts'
 import { inspectEnvironment } from '../../functions/inspect/environment.ts'
+import { keepDeadline } from '../../functions/inspect/handler.ts'
 import { parserDeadlines } from '../../functions/inspect/parser-process.ts'
 import { intakeEnvironment } from '../../functions/intake/environment.ts'
 import { leaseSeconds } from '../../functions/intake/idempotency.ts'
@@ -66,7 +68,10 @@ const expected = {
   },
   Inspect: {
     schema: inspectEnvironment,
-    environment: { STAGE: 'local', DOCUMENT_BUCKET: '<DocumentBucket>' },
+    environment: {
+      ...{ STAGE: 'local', DOCUMENT_BUCKET: '<DocumentBucket>' },
+      DOCUMENT_DATA_KEY_ARN: '<DocumentDataKey.Arn>',
+    },
     timeout: 11,
     memory: 1769,
   },
@@ -78,6 +83,9 @@ const expected = {
       DATABASE_LOGIN: 'secret:<DatabaseVerificationSecret.Id>',
       STAGE: 'local',
       INSPECT_FUNCTION: `<${idOf('Inspect')}>`,
+      DOCUMENT_BUCKET: '<DocumentBucket>',
+      DATA_KEY_BUCKET: '<DataKeyBucket>',
+      DOCUMENT_DATA_KEY_ARN: '<DocumentDataKey.Arn>',
       DOCUMENT_MAC_KEY_ARN: '<DocumentMacKey.Arn>',
     },
     timeout: 25,
@@ -121,6 +129,19 @@ const expected = {
     timeout: 10,
     memory: 256,
   },
+  Erase: {
+    schema: eraseEnvironment,
+    environment: {
+      ...database,
+      DATABASE_LOGIN: 'secret:<DatabaseEraseSecret.Id>',
+      STAGE: 'local',
+      DOCUMENT_BUCKET: '<DocumentBucket>',
+      DATA_KEY_BUCKET: '<DataKeyBucket>',
+      DOCUMENT_RETENTION_DAYS: '30',
+    },
+    timeout: 60,
+    memory: 256,
+  },
   Operate: {
     schema: operateEnvironment,
     environment: {
@@ -153,6 +174,7 @@ const expected = {
         app_wallet: '<DatabaseWalletSecret.Id>',
         app_announce: '<DatabaseAnnounceSecret.Id>',
         app_read: '<DatabaseReadSecret.Id>',
+        app_erase: '<DatabaseEraseSecret.Id>',
         app_operate: '<DatabaseOperateSecret.Id>',
       }),
     },
@@ -249,7 +271,8 @@ test('verification takes batches from the queue, some at once, and reports the i
 test('a parser is killed before inspect is, that before it is given up, and both twice before verification is', () => {
   const timeoutOf = (name: string) => 1000 * Number(functionOf(name).Properties.Timeout)
   expect(parserDeadlines.waiting).toBeLessThan(parserDeadlines.answered)
-  expect(parserDeadlines.answered).toBeLessThan(timeoutOf('Inspect'))
+  expect(parserDeadlines.answered).toBeLessThan(keepDeadline)
+  expect(keepDeadline).toBeLessThan(timeoutOf('Inspect'))
   expect(timeoutOf('Inspect')).toBeLessThan(inspectDeadline)
   expect(2 * inspectDeadline).toBeLessThan(timeoutOf('Verification'))
 })
@@ -285,7 +308,7 @@ describe('migrations', () => {
       .filter(([, { DependsOn }]) => DependsOn?.includes(trigger))
       .map(([id]) => id)
     expect(after.toSorted()).toEqual(
-      ['Announce', 'Intake', 'Operate', 'Read', 'Verification', 'Wallet'].map(idOf).toSorted(),
+      ['Announce', 'Erase', 'Intake', 'Operate', 'Read', 'Verification', 'Wallet'].map(idOf).toSorted(),
     )
   })
 })
@@ -309,6 +332,8 @@ describe('the API', () => {
 
   test('has these routes and no other', () => {
     expect(routes().toSorted()).toEqual([
+      'DELETE /verify/{verification_id}/document AWS_PROXY Erase CUSTOM',
+      'DELETE /verify/{verification_id}/legal-hold AWS_PROXY Erase CUSTOM',
       'GET /addresses/{address} AWS_PROXY Read CUSTOM',
       'GET /api/docs AWS_PROXY Docs NONE',
       'GET /health AWS_PROXY Read NONE',
@@ -318,6 +343,7 @@ describe('the API', () => {
       'GET /wallet/{user_id} AWS_PROXY Read CUSTOM',
       'POST /verify AWS_PROXY Intake CUSTOM',
       'POST /wallet/{user_id} AWS_PROXY Intake CUSTOM',
+      'PUT /verify/{verification_id}/legal-hold AWS_PROXY Erase CUSTOM',
     ])
   })
 

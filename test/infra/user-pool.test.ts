@@ -47,7 +47,10 @@ describe('the pool', () => {
 
   test('gives the service scopes for any user, by its secret', () => {
     const { client, scopes } = findClient('client_credentials')
-    expect(scopes.toSorted()).toEqual(['ops:read', 'verify:read:any', 'verify:write:any', 'wallet:read:any'])
+    expect(scopes.toSorted()).toEqual([
+      ...['document:erase:any', 'document:hold:any', 'ops:read', 'verify:read:any', 'verify:write:any'],
+      'wallet:read:any',
+    ])
     expect(client).toMatchObject({ AllowedOAuthFlows: ['client_credentials'], GenerateSecret: true })
   })
 

@@ -89,6 +89,13 @@ async function inspect({ key }: { readonly key: string }): Promise<InspectAnswer
   return { ...inspected, verdict: 'rejected', reasons: [{ code: 'blank', message: 'Nothing is seen.', retry: false }] }
 }
 
+/** Documents lie in the test's own world, and copies are not its subject. */
+const keepsNothing = {
+  findKeptAttempts: async () => [],
+  deleteDataKeys: async () => {},
+  deleteDocuments: async () => {},
+}
+
 const handle = createHandler({
   ...{ log, ...createMemoryMetrics(), now: () => world.now, topic: 'user.verified', providerDefers: true },
   beginInspection: (id, attempt) => beginInspection(verification, id, attempt),
@@ -96,6 +103,7 @@ const handle = createHandler({
   commitVerdict: (id, attempt, verdict) => commitVerdict(verification, id, attempt, verdict),
   markAnnounced: (ids, at) => markVerificationsAnnounced(verification, ids, at),
   macDocument: async (sha256) => createHash('sha256').update(sha256).digest(),
+  ...keepsNothing,
   publish: async (publications) => void world.published.push(...publications),
   inspect: createVendorProvider({
     inspect,
@@ -218,6 +226,7 @@ test('a queue that leads out and is away is an outage: the document comes again'
     beginInspection: (id, attempt) => beginInspection(verification, id, attempt),
     ...{ findVerification: async () => undefined, commitVerdict: async () => undefined, markAnnounced: async () => {} },
     ...{ macDocument: async () => Buffer.alloc(32), publish: async () => {} },
+    ...keepsNothing,
     inspect: createVendorProvider({
       ...{ inspect, keep: async () => {} },
       submit: () => Promise.reject(new UnavailableError('inspection', 'the queue is away')),

@@ -78,6 +78,7 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
       update: 'announced_at document_mac reasons shares_document status verified_at',
     },
     'verification.attempts': { select: true, insert: '*', update: 'checks decided_at reasons rules_version status' },
+    'verification.kept_documents': { select: true, insert: 'kept_at object_attempt object_id verification_id' },
     'operations.heartbeats': { select: true, insert: '*', update: '*' },
   },
   app_wallet: {
@@ -104,11 +105,17 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
     'verification.verifications': {
       // Nothing of which users share a document.
       select:
-        'address_type announced_at attempt created_at document_sha256 id network reasons request_id status user_id verified_at',
+        'address_type announced_at attempt created_at document_sha256 extended_from id network reasons request_id status user_id verified_at',
     },
     'verification.attempts': { select: true },
+    'verification.kept_documents': { select: 'erased_at verification_id' },
     'wallet.wallets': { select: true },
     'operations.heartbeats': { select: true },
+  },
+  app_erase: {
+    // Of a verification no hash and no verdict's reasons.
+    'verification.verifications': { select: 'attempt extended_from id status user_id' },
+    'verification.kept_documents': { select: true, update: 'erased_at erasing_since legal_hold' },
   },
   app_operate: {
     // No wallet, and of what waits no record. Records that were set aside are what operators work on; it changes none.
@@ -177,6 +184,7 @@ describe('what else a role could try', () => {
     [`select pg_read_file('postgresql.conf')`, []],
     [`copy (select 1) to program 'true'`, []],
     ['lock table wallet.wallets in access exclusive mode', []],
+    ['select verification.document_of(null)', ['read', 'erase']],
     ['set role verified_extender', []],
     ['alter function verification.extend_verified owner to app_intake', []],
     [

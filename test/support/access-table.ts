@@ -11,9 +11,9 @@ export type Subject = { readonly userId: string; readonly verificationId: string
 
 export type AccessRow = {
   /** As the template has it. */
-  readonly route: `${'GET' | 'POST'} /${string}`
+  readonly route: `${'GET' | 'POST' | 'PUT' | 'DELETE'} /${string}`
   /** The function behind it, by its name in the stack's outputs. */
-  readonly target: 'Intake' | 'Read' | 'Docs'
+  readonly target: 'Intake' | 'Read' | 'Erase' | 'Docs'
   /** Undefined: public. */
   readonly scope: Scope | undefined
   /** A request about the subject's object. */
@@ -29,6 +29,8 @@ export type AccessRow = {
 
 const pdf = Buffer.from('%PDF-1.7\n').toString('base64')
 const open = { nobody: 200, owner: 200, other: 200, service: 200, wrongScope: 200, expired: 200 }
+// For services: whom a hold is about must be able to neither set nor lift it.
+const holds = { nobody: 401, owner: 403, other: 403, service: 204, wrongScope: 403, expired: 401 }
 const hidden = { nobody: 401, owner: 200, other: 404, service: 200, wrongScope: 403, expired: 401 }
 
 export const accessTable: readonly AccessRow[] = [
@@ -45,6 +47,29 @@ export const accessTable: readonly AccessRow[] = [
     scope: 'verify:read',
     request: ({ verificationId }) => ({ pathParameters: { verification_id: verificationId } }),
     expected: hidden,
+    hidesOthers: true,
+  },
+  {
+    route: 'PUT /verify/{verification_id}/legal-hold',
+    target: 'Erase',
+    scope: 'document:hold',
+    request: ({ verificationId }) => ({ pathParameters: { verification_id: verificationId } }),
+    expected: holds,
+  },
+  {
+    route: 'DELETE /verify/{verification_id}/legal-hold',
+    target: 'Erase',
+    scope: 'document:hold',
+    request: ({ verificationId }) => ({ pathParameters: { verification_id: verificationId } }),
+    expected: holds,
+  },
+  // After the holds: live, it is the same document.
+  {
+    route: 'DELETE /verify/{verification_id}/document',
+    target: 'Erase',
+    scope: 'document:erase',
+    request: ({ verificationId }) => ({ pathParameters: { verification_id: verificationId } }),
+    expected: { nobody: 401, owner: 204, other: 404, service: 204, wrongScope: 403, expired: 401 },
     hidesOthers: true,
   },
   {

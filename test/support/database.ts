@@ -12,6 +12,7 @@ export const functionRoles = [
   'app_wallet',
   'app_announce',
   'app_read',
+  'app_erase',
   'app_operate',
 ] as const
 export type FunctionRole = (typeof functionRoles)[number]

@@ -76,6 +76,7 @@ export const registered = (overrides: Partial<Verification> = {}): Registration 
 export const makeInspectedVerification = (overrides: Partial<InspectedVerification> = {}): InspectedVerification => ({
   ...makeVerification(overrides),
   inspection: overrides.inspection ?? null,
+  document: overrides.document ?? 'none',
 })
 
 export function makeWallet(overrides: Partial<Wallet> = {}): Wallet {

@@ -110,7 +110,7 @@ export function call(
 function readAnswer(method: string, path: string, incoming: IncomingMessage, text: string): Answer {
   const { statusCode: status = 0, headers } = incoming
   let body: Record<string, unknown>
-  if (status === 304 || String(headers['content-type']).startsWith('text/')) {
+  if (status === 304 || status === 204 || String(headers['content-type']).startsWith('text/')) {
     body = { text }
   } else {
     try {

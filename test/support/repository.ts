@@ -5,6 +5,15 @@ import { runAnnounceTransaction } from '../../functions/announce/announce-tables
 import { readBacklog } from '../../functions/announce/backlog.ts'
 import { forgetExpired } from '../../functions/announce/forget.ts'
 import { lockWaiting, markReleased } from '../../functions/announce/waiting.ts'
+import {
+  beginErasure,
+  beginOverdueErasures,
+  findOldestDue,
+  findOpenErasures,
+  findStandingDocument,
+  markErased,
+  setLegalHold,
+} from '../../functions/erase/erase-tables.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from '../../functions/intake/limit-tables.ts'
 import type { Upload } from '../../functions/intake/register-upload.ts'
 import {
@@ -22,6 +31,7 @@ import { findHeartbeats, writeHeartbeat } from '../../shared/heartbeats.ts'
 import {
   beginInspection,
   extendVerified,
+  findKeptAttempts,
   findVerification,
   lockUnannouncedVerifications,
   markVerificationsAnnounced,
@@ -164,7 +174,33 @@ export const repository: readonly RepositoryCall[] = [
     name: 'findInspectedVerification',
     work: (sql) => findInspectedVerification(sql, randomUUID()),
     runBy: ['app_read'],
-    alsoAllowed: ['app_intake', 'app_verification'],
+  },
+  {
+    name: 'findKeptAttempts',
+    work: (sql) => findKeptAttempts(sql, randomUUID()),
+    runBy: ['app_verification'],
+    alsoAllowed: ['app_erase'],
+  },
+  { name: 'findStandingDocument', work: (sql) => findStandingDocument(sql, randomUUID()), runBy: ['app_erase'] },
+  { name: 'beginErasure', work: (sql) => beginErasure(sql, randomUUID(), noon), runBy: ['app_erase'] },
+  { name: 'markErased', work: (sql) => markErased(sql, [randomUUID()], noon), runBy: ['app_erase'] },
+  { name: 'setLegalHold', work: (sql) => setLegalHold(sql, randomUUID(), true), runBy: ['app_erase'] },
+  {
+    name: 'beginOverdueErasures',
+    work: (sql) => beginOverdueErasures(sql, { keptBefore: noon, now: noon, limit: 1 }),
+    runBy: ['app_erase'],
+  },
+  {
+    name: 'findOpenErasures',
+    work: (sql) => findOpenErasures(sql, undefined, 1),
+    runBy: ['app_erase'],
+    alsoAllowed: ['app_verification'],
+  },
+  {
+    name: 'findOldestDue',
+    work: (sql) => findOldestDue(sql, 1, noon),
+    runBy: ['app_erase'],
+    alsoAllowed: ['app_verification'],
   },
   {
     name: 'beginInspection',

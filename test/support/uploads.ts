@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { registerUpload, type Upload } from '../../functions/intake/register-upload.ts'
 import type { Sql } from '../../shared/database.ts'
+import type { DocumentAttempt } from '../../shared/kept-documents.ts'
 import type { Reason, Verification } from '../../shared/model.ts'
 import { commitVerdict, type Verdict } from '../../shared/verifications.ts'
 import { noon } from './fakes.ts'
@@ -24,9 +25,11 @@ export async function commit(
 }
 
 /** A verdict on a document that nobody else has, unless said otherwise. */
-export const toVerified = (at: Date = noon, documentMac: Uint8Array = randomBytes(32)): Verdict => ({
-  ...{ status: 'verified', at, inspection: null, documentMac },
-})
+export const toVerified = (
+  at: Date = noon,
+  documentMac: Uint8Array = randomBytes(32),
+  keptAs: DocumentAttempt | null = null,
+): Verdict => ({ status: 'verified', at, inspection: null, documentMac, keptAs })
 export const toRejected = (reasons: readonly Reason[]): Verdict => ({
   ...{ status: 'rejected', at: noon, inspection: null, reasons },
 })

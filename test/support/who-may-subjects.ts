@@ -1,6 +1,7 @@
 // What is worth taking in both templates: every key, secret, bucket, queue, topic, function, role and database user.
 import { groupPrefix } from '../../functions/operate/read-topic.ts'
 import type { Stage } from '../../lib/stage.ts'
+import { toDocumentContext } from '../../shared/kept-documents.ts'
 import { toEncryptionContext } from '../../shared/vault.ts'
 import { type Resource, resourcesOf, type Template, write } from '../infra/templates.ts'
 import type { World } from './policy-world.ts'
@@ -101,6 +102,7 @@ function toSubjects(
       if (id === 'VaultKey') return [{ ...itself, context: describeContext(stage) }]
       // No service makes an HMAC in a caller's name.
       if (Properties.KeyUsage === 'GENERATE_VERIFY_MAC') return [itself]
+      if (id === 'DocumentDataKey') return [{ ...itself, context: describeDocumentContext(stage) }]
       return [
         itself,
         ...services.map((service) => ({
@@ -158,11 +160,15 @@ function findExamples(world: World, prefix: string): string[] {
   return [...new Set(found)].filter((example) => example !== 'x')
 }
 
-/** The encryption context of the vault, as KMS hands it to a policy. */
-export function describeContext(stage: Stage): Record<string, string | string[]> {
-  const context = Object.entries(toEncryptionContext(stage.name))
-  return {
-    ...Object.fromEntries(context.map(([key, value]) => [`kms:EncryptionContext:${key}`, value])),
-    'kms:EncryptionContextKeys': context.map(([key]) => key),
-  }
-}
+/** An encryption context, as KMS hands it to a policy. */
+const describe = (context: Readonly<Record<string, string>>): Record<string, string | string[]> => ({
+  ...Object.fromEntries(Object.entries(context).map(([key, value]) => [`kms:EncryptionContext:${key}`, value])),
+  'kms:EncryptionContextKeys': Object.keys(context),
+})
+
+/** That of the vault. */
+export const describeContext = (stage: Stage) => describe(toEncryptionContext(stage.name))
+
+/** That of the data key of some document. */
+const describeDocumentContext = (stage: Stage) =>
+  describe(toDocumentContext(stage.name, '00000000-0000-4000-8000-000000000001'))

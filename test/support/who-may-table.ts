@@ -18,13 +18,26 @@ const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
   },
   'DocumentKey, through s3': {
     'kms:Decrypt': 'Inspect',
-    'kms:GenerateDataKey': 'Intake',
+    'kms:GenerateDataKey': 'Inspect, Intake',
   },
   DocumentMacKey: {
     'kms:GenerateMac': 'Verification',
   },
   'LogBucket/documents/x': {
     's3:PutObject': 'logging.s3.amazonaws.com',
+  },
+  'LogBucket/data-keys/x': {
+    's3:PutObject': 'logging.s3.amazonaws.com',
+  },
+  // Makes and opens, never the same.
+  DocumentDataKey: {
+    'kms:Decrypt': 'Inspect',
+    'kms:GenerateDataKeyWithoutPlaintext': 'Verification',
+  },
+  'DataKeyBucket/keys/x': {
+    's3:DeleteObject': 'Erase, Verification',
+    's3:GetObject': 'Verification',
+    's3:PutObject': 'Verification',
   },
   'LogBucket/audit/x': {
     's3:PutObject': { deployed: 'logging.s3.amazonaws.com' },
@@ -33,8 +46,14 @@ const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
     's3:ListBucket': 'Inspect',
   },
   'DocumentBucket/incoming/x': {
+    's3:DeleteObject': 'Erase, Verification',
     's3:GetObject': 'Inspect',
     's3:PutObject': 'Intake',
+  },
+  // Nobody of the stack reads what is kept.
+  'DocumentBucket/kept/x': {
+    's3:DeleteObject': 'Erase, Verification',
+    's3:PutObject': 'Inspect',
   },
   'Wallet role': {
     'iam:AttachRolePolicy': 'administrators',
@@ -115,6 +134,9 @@ const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
   },
   'database user app_read': {
     'rds-db:connect': { deployed: 'Read' },
+  },
+  'database user app_erase': {
+    'rds-db:connect': { deployed: 'Erase' },
   },
   'database user app_operate': {
     'rds-db:connect': { deployed: 'Operate' },
@@ -198,6 +220,12 @@ const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
   'Read function': {
     'lambda:InvokeFunction': 'apigateway.amazonaws.com',
   },
+  'Erase role': {
+    'sts:AssumeRole': 'lambda.amazonaws.com',
+  },
+  'Erase function': {
+    'lambda:InvokeFunction': 'events.amazonaws.com, apigateway.amazonaws.com',
+  },
   'Docs role': {
     'sts:AssumeRole': 'lambda.amazonaws.com',
   },
@@ -242,6 +270,9 @@ const whoMay: Readonly<Record<string, Readonly<Record<string, Who>>>> = {
   },
   DatabaseAnnounceSecret: {
     'secretsmanager:GetSecretValue': { local: 'Announce, Migrate' },
+  },
+  DatabaseEraseSecret: {
+    'secretsmanager:GetSecretValue': { local: 'Erase, Migrate' },
   },
   DatabaseReadSecret: {
     'secretsmanager:GetSecretValue': { local: 'Migrate, Read' },

@@ -113,10 +113,20 @@ describe('npm run --silent token', () => {
   })
 
   it.each([
-    [['--service', 'shop'], 'shop', 'shop', 'verify:write:any verify:read:any wallet:read:any ops:read'],
+    [
+      ['--service', 'shop'],
+      'shop',
+      'shop',
+      'verify:write:any verify:read:any wallet:read:any document:erase:any document:hold:any ops:read',
+    ],
     [['--service', 'shop', '--scope', 'wallet:read'], 'shop', 'shop', 'wallet:read:any'],
     [['--service', 'shop', '--scope', 'wallet:read:any ops:read'], 'shop', 'shop', 'wallet:read:any ops:read'],
-    [['--user', 'é/名'], 'é/名', 'local-app', 'verify:write verify:read wallet:read ops:read'],
+    [
+      ['--user', 'é/名'],
+      'é/名',
+      'local-app',
+      'verify:write verify:read wallet:read document:erase document:hold ops:read',
+    ],
     [['--user', 'u1', '--scope', ''], 'u1', 'local-app', ''],
   ])('%j', async (flags, sub, client_id, scope) => {
     const { state } = await startState('one')

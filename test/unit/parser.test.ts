@@ -26,6 +26,7 @@ function setUp(program: ParserProgram, deadlines: ParserDeadlines = patient) {
     count,
     readDocument: async () => document,
     startParser: () => startParser(program, deadlines),
+    keepCopy: async () => {},
   })
   const inspect = async (bytes: Uint8Array) => {
     document = bytes

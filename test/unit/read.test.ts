@@ -98,6 +98,7 @@ describe('GET /verify/{verification_id}', () => {
       attempt: 1,
       reasons: [],
       inspection: null,
+      document: 'none',
       created_at: '2026-01-02T12:00:00.000Z',
       verified_at: '2026-01-02T12:00:03.250Z',
     })
@@ -602,6 +603,16 @@ describe('what a client may keep', () => {
       expect(await get(ofVerification)).toMatchObject({ status: 200, headers: checked })
     },
   )
+
+  it.each([
+    ['kept', checked],
+    ['erased', final],
+  ] as const)('a verified verification whose document is %s: what is kept may be erased', async (document, headers) => {
+    const { get } = setUp({
+      findVerification: async () => makeInspectedVerification({ status: 'verified', verifiedAt: noon, document }),
+    })
+    expect(await get(ofVerification)).toMatchObject({ status: 200, headers, body: { document } })
+  })
 
   it.each(routes)('%s: 304 for who has it, with the same headers but those of a body', async (_, event) => {
     const { get } = setUp(found)

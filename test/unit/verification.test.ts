@@ -3,8 +3,10 @@
 import { createHash } from 'node:crypto'
 import type { SQSEvent } from 'aws-lambda'
 import { describe, expect, it } from 'vitest'
+import type { CleanCopy } from '../../functions/inspect/check.ts'
 import { createHandler as createInspectHandler } from '../../functions/inspect/handler.ts'
 import type { Inspection } from '../../functions/inspect/inspect-document.ts'
+import type { KeepCopy } from '../../functions/inspect/keep-copy.ts'
 import type { Parsed } from '../../functions/inspect/parser-process.ts'
 import { createHandler } from '../../functions/verification/handler.ts'
 import { readInspectResult } from '../../functions/verification/inspect-result.ts'
@@ -12,6 +14,7 @@ import type { InspectAnswer, VerifyDocumentsPorts } from '../../functions/verifi
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import type { Publication } from '../../shared/kafka.ts'
+import { toDataKeyKey } from '../../shared/kept-documents.ts'
 import { type InspectionRecord, toDocumentKey, type Verification } from '../../shared/model.ts'
 import type { Verdict } from '../../shared/verifications.ts'
 import {
@@ -28,9 +31,13 @@ const inspection: InspectionRecord = {
   rulesVersion: '7',
   checks: [{ check: 'size', outcome: 'passed', milliseconds: 0.5 }],
 }
-const passed: InspectAnswer = { outcome: 'inspected', sha256: sha256OfNothing, verdict: 'passed', ...inspection }
+const passed: Extract<InspectAnswer, { verdict: 'passed' }> = {
+  ...{ outcome: 'inspected', sha256: sha256OfNothing, verdict: 'passed', kept: true },
+  ...inspection,
+}
 const reasons = [{ code: 'truncated', message: 'The end is missing.', retry: false }]
-const refused: Extract<InspectAnswer, { verdict: 'rejected' }> = { ...passed, verdict: 'rejected', reasons }
+const { kept: _, ...inspected } = passed
+const refused: Extract<InspectAnswer, { verdict: 'rejected' }> = { ...inspected, verdict: 'rejected', reasons }
 const crashed: InspectAnswer = { outcome: 'crashed' }
 const throttled = new UnavailableError('inspection', 'inspect could not be called')
 
@@ -58,6 +65,9 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
   const steps: string[] = []
   const published: Publication[] = []
   const verdicts: Verdict[] = []
+  /** What there is in both buckets, by name; and of which attempts something is kept. */
+  const objects = new Set(rows.map(keyOf))
+  const kept = new Set<string>()
   /** Of documents that somebody else was verified with. */
   const sharedMacs = new Set<string>()
   const faults = new Map<string, Error>()
@@ -98,6 +108,7 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
       if (row?.attempt !== attempt) return undefined
       if (row.status !== 'processing') return { verification: row, sharesDocument: false }
       verdicts.push(verdict)
+      if (verdict.status === 'verified' && verdict.keptAs) kept.add(`${verdict.keptAs.id}/${verdict.keptAs.attempt}`)
       const verification = update(id, {
         status: verdict.status,
         reasons: verdict.status === 'rejected' ? verdict.reasons : [],
@@ -114,11 +125,27 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
       step('mark')
       for (const id of ids) update(id, { announcedAt: at })
     },
+    findKeptAttempts: async (id) => {
+      step('find kept')
+      return [...kept].filter((name) => name.startsWith(id)).map((name) => Number(name.split('/')[1]))
+    },
+    deleteDataKeys: async (keys) => {
+      if (keys.length > 0) step('destroy keys')
+      for (const key of keys) objects.delete(key)
+    },
+    deleteDocuments: async (keys) => {
+      if (keys.length > 0) step('delete')
+      for (const key of keys) objects.delete(key)
+    },
     providerDefers: false,
-    inspect: async ({ key }) => {
+    inspect: async ({ key, id, attempt }) => {
       step('inspect')
+      objects.add(toDataKeyKey({ id, attempt }))
       const answer = scripts[key]?.shift() ?? new Error('inspect was called once too often')
       if (answer instanceof Error) throw answer
+      if (answer.outcome === 'inspected' && answer.verdict === 'passed' && answer.kept) {
+        objects.add(key.replace('incoming/', 'kept/'))
+      }
       return answer
     },
     publish: async (publications) => {
@@ -128,7 +155,7 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
   }
   const handle = createHandler(ports)
   const deliver = (...messages: { messageId: string; body: string }[]) => handle({ Records: messages } as SQSEvent)
-  return { table, steps, published, verdicts, sharedMacs, faults, log, metrics, deliver }
+  return { table, objects, kept, steps, published, verdicts, sharedMacs, faults, log, metrics, deliver }
 }
 
 /** One row, one message; answers which messages are to come again. */
@@ -143,7 +170,7 @@ const again = [{ itemIdentifier: 'm1' }]
 describe('a document that passes', () => {
   it('is committed, then published, then noted, and only then acknowledged', async () => {
     const { batchItemFailures, steps, row, published, log } = await verify(makeVerification(), passed)
-    expect(steps).toEqual(['begin', 'inspect', 'mac', 'commit', 'publish', 'mark'])
+    expect(steps).toEqual([...['begin', 'inspect', 'mac', 'commit', 'publish', 'mark', 'find kept', 'delete']])
     expect(batchItemFailures).toEqual([])
     expect(row).toMatchObject({ status: 'verified', verifiedAt: noon, announcedAt: noon })
     const event = toUserVerified({ ...makeVerification(), verifiedAt: noon })
@@ -165,7 +192,8 @@ describe('a document that passes', () => {
   it('is committed with how it was inspected, and with what it is compared by', async () => {
     const { verdicts } = await verify(makeVerification(), passed)
     const documentMac = createHash('sha256').update('key').update(Buffer.from(sha256OfNothing, 'hex')).digest()
-    expect(verdicts).toEqual([{ status: 'verified', at: noon, inspection, documentMac }])
+    const keptAs = { id: verificationId, attempt: 1 }
+    expect(verdicts).toEqual([{ status: 'verified', at: noon, inspection, documentMac, keptAs }])
   })
 
   it('that another user was verified with is counted, and told in no log', async () => {
@@ -234,6 +262,7 @@ describe('a verdict that is not verified', () => {
 describe('no verdict: the message comes again', () => {
   it.each([
     ['the object could not be read in time', [{ outcome: 'unreadable' } as const]],
+    ['its copy could not be kept', [{ outcome: 'not_kept' } as const]],
     ['it crashed, then could not be read', [crashed, { outcome: 'unreadable' } as const]],
     ['inspect was throttled', [throttled]],
     ['it crashed, then was throttled', [crashed, throttled]],
@@ -286,26 +315,29 @@ describe('no verdict: the message comes again', () => {
 })
 
 describe('a message that comes again', () => {
+  /** Of what nothing is kept. */
+  const discarded = ['find kept', 'destroy keys', 'delete']
+
   it('of a verified and announced row: nothing is done', async () => {
     const { batchItemFailures, steps } = await verify(
       makeVerification({ status: 'verified', verifiedAt: noon, announcedAt: noon }),
     )
     expect(batchItemFailures).toEqual([])
-    expect(steps).toEqual(['begin', 'find'])
+    expect(steps).toEqual(['begin', 'find', ...discarded])
   })
 
   it('of a verified row that a crash left unannounced: announced, not inspected, the same bytes', async () => {
     const verifiedAt = new Date('2026-01-02T11:59:00.000Z')
     const row = makeVerification({ status: 'verified', verifiedAt })
     const { batchItemFailures, steps, published } = await verify(row)
-    expect(steps).toEqual(['begin', 'find', 'publish', 'mark'])
+    expect(steps).toEqual(['begin', 'find', 'publish', 'mark', ...discarded])
     expect(published).toEqual([{ topic: 'user.verified', ...toUserVerified({ ...row, verifiedAt }) }])
     expect(batchItemFailures).toEqual([])
   })
 
   it('of a row that is rejected: the verdict stands', async () => {
     const { batchItemFailures, steps, row } = await verify(makeVerification({ status: 'rejected' }))
-    expect(steps).toEqual(['begin', 'find'])
+    expect(steps).toEqual(['begin', 'find', ...discarded])
     expect(row?.status).toBe('rejected')
     expect(batchItemFailures).toEqual([])
   })
@@ -323,7 +355,7 @@ describe('a message that comes again', () => {
     const { deliver, steps, table } = setUp([row])
     const { batchItemFailures } = await deliver(makeMessage('m1', keyOf({ ...row, attempt: 1 })))
     expect(batchItemFailures).toEqual([])
-    expect(steps).toEqual(['begin', 'find'])
+    expect(steps).toEqual(['begin', 'find', ...discarded])
     expect(table.get(row.id)).toBe(row)
   })
 
@@ -345,6 +377,72 @@ describe('a message that comes again', () => {
     expect((await handled).batchItemFailures).toEqual([])
     expect(table.get(row.id)?.status).toBe('verified')
     expect(published).toHaveLength(1)
+  })
+})
+
+describe('the objects of a document', () => {
+  const row = makeVerification()
+  const [original, key, copy] = [keyOf(row), `keys/${row.id}/1`, `kept/${row.id}/1`]
+
+  it('that passed: key and copy stay, the original goes', async () => {
+    expect([...(await verify(row, passed)).objects].toSorted()).toEqual([copy, key].toSorted())
+  })
+
+  it('that passed where nothing is kept, as by the release before: all go, and none is said to be kept', async () => {
+    const { objects, verdicts } = await verify(row, { ...passed, kept: false })
+    expect([...objects]).toEqual([])
+    expect(verdicts).toMatchObject([{ status: 'verified', keptAs: null }])
+  })
+
+  it.each([
+    ['rejected', [refused]],
+    ['crashed twice', [crashed, crashed]],
+    ['other bytes than those uploaded, though they would pass', [{ ...passed, sha256: 'ab'.repeat(32) }]],
+  ])('that was %s: all go', async (_name, script) => {
+    expect([...(await verify(row, ...script)).objects]).toEqual([])
+  })
+
+  it('that expired: all stay, since it may be on its way', async () => {
+    expect([...(await verify(row, { outcome: 'absent' })).objects].toSorted()).toEqual([original, key].toSorted())
+  })
+
+  it('that came a second time after its verdict: deleted unread, and what is kept stays', async () => {
+    const { objects, deliver, steps } = await verify(row, passed)
+    objects.add(original)
+    steps.length = 0
+    expect((await deliver(makeMessage('m2', original))).batchItemFailures).toEqual([])
+    expect([...objects].toSorted()).toEqual([copy, key].toSorted())
+    expect(steps).not.toContain('inspect')
+  })
+
+  it('that was erased meanwhile: what a late delivery brought back goes', async () => {
+    const { objects, kept, deliver } = await verify(row, passed)
+    kept.clear()
+    for (const name of [original, key, copy]) objects.add(name)
+    expect((await deliver(makeMessage('m2', original))).batchItemFailures).toEqual([])
+    expect([...objects]).toEqual([])
+  })
+
+  it.each(['find kept', 'delete'])('are not acknowledged before they are gone: away at "%s"', async (where) => {
+    const { deliver, faults, objects, table, log } = setUp([row], { [original]: [passed] })
+    faults.set(where, new UnavailableError('documents', 'away'))
+    expect((await deliver(makeMessage('m1', original))).batchItemFailures).toEqual(again)
+    expect(table.get(row.id)).toMatchObject({ status: 'verified', announcedAt: noon })
+    expect(log.lines.at(-1)).toMatchObject({ level: 'error', message: 'document not discarded' })
+    expect(objects.has(original)).toBe(true)
+    faults.clear()
+    expect((await deliver(makeMessage('m1', original))).batchItemFailures).toEqual([])
+    expect([...objects].toSorted()).toEqual([copy, key].toSorted())
+  })
+
+  it('of a rejected one: the key goes first, and the rest is not lost sight of', async () => {
+    const { deliver, faults, objects } = setUp([row], { [original]: [refused] })
+    faults.set('delete', new UnavailableError('documents', 'away'))
+    expect((await deliver(makeMessage('m1', original))).batchItemFailures).toEqual(again)
+    expect(objects.has(key)).toBe(false)
+    faults.clear()
+    await deliver(makeMessage('m1', original))
+    expect([...objects]).toEqual([])
   })
 })
 
@@ -492,14 +590,19 @@ describe('the inspect function', () => {
     cleanCopy: undefined,
     usage: { peakKilobytes: 1, cpuMilliseconds: 1 },
   }
-  const setUpInspect = (readDocument: (key: string) => Promise<Uint8Array | undefined>) => {
+  const copy = { mediaType: 'image/png', bytes: Buffer.from('pixels') } as const
+  const setUpInspect = (
+    readDocument: (key: string) => Promise<Uint8Array | undefined>,
+    options: { cleanCopy?: CleanCopy; keepCopy?: KeepCopy } = {},
+  ) => {
     const log = createMemoryLog()
     const { count, counted } = createMemoryMetrics()
     const handle = createInspectHandler({
       log,
       count,
       readDocument,
-      startParser: () => ({ inspect: async () => parsed, kill: async () => {} }),
+      startParser: () => ({ inspect: async () => ({ ...parsed, cleanCopy: options.cleanCopy }), kill: async () => {} }),
+      keepCopy: options.keepCopy ?? (() => Promise.reject(new Error('expected to keep nothing'))),
     })
     return { log, counted, handle }
   }
@@ -513,9 +616,46 @@ describe('the inspect function', () => {
     expect(await handle({ key: 'incoming/x/1' })).toEqual({
       outcome: 'inspected',
       sha256: createHash('sha256').update(bytes).digest('hex'),
+      kept: false,
       ...inspection,
     })
     expect(keys).toEqual(['incoming/x/1'])
+  })
+
+  const asked = {
+    ...{ key: `incoming/${verificationId}/2`, wrapped_data_key: Buffer.from('wrapped').toString('base64') },
+  }
+
+  it('keeps the copy of what passed, under the key that it was handed, as that of those bytes', async () => {
+    const kept: unknown[] = []
+    const { handle } = setUpInspect(async () => bytes, {
+      cleanCopy: copy,
+      keepCopy: async (...given) => void kept.push(...given),
+    })
+    expect(await handle(asked)).toMatchObject({ outcome: 'inspected', verdict: 'passed', kept: true })
+    const sha256 = createHash('sha256').update(bytes).digest()
+    const options = { wrappedDataKey: Buffer.from('wrapped'), abortSignal: expect.any(AbortSignal) }
+    expect(kept).toEqual([copy, { id: verificationId, attempt: 2, sha256 }, options])
+  })
+
+  it('keeps nothing without a copy, as of a document that is rejected', async () => {
+    expect(await setUpInspect(async () => bytes).handle(asked)).toMatchObject({ outcome: 'inspected', kept: false })
+  })
+
+  it('keeps nothing for a release that hands it no key', async () => {
+    const { handle } = setUpInspect(async () => bytes, { cleanCopy: copy })
+    expect(await handle({ key: asked.key })).toMatchObject({ outcome: 'inspected', verdict: 'passed', kept: false })
+  })
+
+  it('gives no verdict when the copy of what passed could not be kept, and says why in its log', async () => {
+    const error = new Error('AccessDenied')
+    const { handle, log, counted } = setUpInspect(async () => bytes, {
+      cleanCopy: copy,
+      keepCopy: () => Promise.reject(error),
+    })
+    expect(await handle(asked)).toEqual({ outcome: 'not_kept' })
+    expect(log.lines).toEqual([{ level: 'error', message: 'copy could not be kept', fields: { error } }])
+    expect(counted).toEqual({ 'documents_inspected not_kept': 1 })
   })
 
   it('answers absent when there is no object', async () => {
@@ -529,9 +669,12 @@ describe('the inspect function', () => {
     expect(log.lines).toEqual([{ level: 'warn', message: 'document could not be read', fields: { error } }])
   })
 
-  it.each([undefined, {}, { key: '' }, { key: 1 }])('does not begin for the request %j', async (request) => {
-    await expect(setUpInspect(async () => bytes).handle(request)).rejects.toThrow()
-  })
+  it.each([undefined, {}, { key: '' }, { key: 1 }, { key: 'k', wrapped_data_key: '#' }])(
+    'does not begin for the request %j',
+    async (request) => {
+      await expect(setUpInspect(async () => bytes).handle(request)).rejects.toThrow()
+    },
+  )
 })
 
 describe('what is counted', () => {
