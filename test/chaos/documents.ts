@@ -1,11 +1,17 @@
-// The smallest document that is one: a PNG of one pixel, with a text of its own. Inspecting it costs next to nothing.
+// About the smallest document that passes: a PNG with a text of its own, on which some lines are seen. Inspecting it costs next
+// to nothing.
 import { crc32, deflateSync } from 'node:zlib'
 
 const signature = Buffer.from('89504e470d0a1a0a', 'hex')
-/** Width 1, height 1, 8 bits of grey (PNG third edition, 11.2.1). */
-const header = makeChunk('IHDR', Buffer.from('00000001000000010800000000', 'hex'))
-/** A filter byte and a pixel. */
-const pixels = makeChunk('IDAT', deflateSync(Buffer.of(0, 0)))
+const [width, height] = [256, 160]
+/** Width, height, 8 bits of grey (PNG third edition, 11.2.1). */
+const header = makeChunk('IHDR', Buffer.from('00000100000000a00800000000', 'hex'))
+/** Of each row a filter byte and its pixels: black bars on white, like words. */
+const rows = Array.from({ length: height }, (_, y) => [
+  0,
+  ...Array.from({ length: width }, (_, x) => (y % 16 < 6 && x % 32 < 24 ? 0 : 255)),
+])
+const pixels = makeChunk('IDAT', deflateSync(Buffer.from(rows.flat())))
 const end = makeChunk('IEND', Buffer.alloc(0))
 
 /** Length, type, data, CRC-32 of type and data (PNG third edition, 5.3). */
