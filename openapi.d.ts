@@ -190,6 +190,182 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  "/verify/uploads": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never }
+    get?: never
+    put?: never
+    /** Ask where to upload a document */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** Up to 128 of `A-Z a-z 0-9 _ . : / + = @ -`; it comes back, and goes along into logs, row and events */
+          "X-Request-ID"?: string
+          /** 1 to 255 characters of visible ASCII, in quotes or without. The same key with the same request within 24 hours: the same answer, and nothing is done twice. Of this caller and route alone */
+          "Idempotency-Key"?: string
+        }
+        path?: never
+        cookie?: never
+      }
+      requestBody: {
+        content: {
+          "application/json": components['schemas']["UploadRequest"]
+        }
+      }
+      responses: {
+        202: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** The path of the verification */
+            "Location": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
+          }
+          content: {
+            "application/json": components['schemas']["UploadAccepted"]
+          }
+        }
+        400: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        401: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** What is expected (RFC 6750, 3) */
+            "WWW-Authenticate"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        403: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        409: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After": string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        413: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID"?: string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+            "application/json": components['schemas']["PlatformMessage"]
+          }
+        }
+        422: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        429: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After": string
+            /** What is left of the caller's budget */
+            "RateLimit"?: string
+            /** The budget of a caller, and its window in seconds */
+            "RateLimit-Policy"?: string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        500: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+        503: {
+          headers: {
+            /** Taken from the request, or made */
+            "X-Request-ID": string
+            /** Seconds that the function took; absent where the gateway answers by itself */
+            "X-Process-Time"?: string
+            /** Do not keep it */
+            "Cache-Control"?: "no-store"
+            /** Seconds until the same may be sent again */
+            "Retry-After": string
+          }
+          content: {
+            "application/problem+json": components['schemas']["Problem"]
+          }
+        }
+      }
+    }
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   "/verify/{verification_id}": {
     parameters: { query?: never; header?: never; path?: never; cookie?: never }
     /** Read a verification */
@@ -1828,6 +2004,18 @@ export interface components {
       /** Absent: the network's first. A type is never paired with another network */
       "address_type"?: "eip55" | "p2pkh" | "p2sh-p2wpkh" | "p2wpkh" | "p2tr" | "base58check"
     }
+    UploadRequest: {
+      /** Whose it is, in your words: 1 to 255 code points without control characters, compared byte by byte */
+      "user_id": string
+      /** Its name, in any case */
+      "network": "ethereum" | "bitcoin" | "tron"
+      /** The `Content-Type` of the upload */
+      "content_type": "image/jpeg" | "image/png" | "application/pdf"
+      /** Bytes of the document: exactly so many are taken, at most 10 MiB, or less where the stage says so */
+      "size": number
+      /** Absent: the network's first. A type is never paired with another network */
+      "address_type"?: "eip55" | "p2pkh" | "p2sh-p2wpkh" | "p2wpkh" | "p2tr" | "base58check"
+    }
     WalletRequest: {
       /** Its name, in any case */
       "network": "ethereum" | "bitcoin" | "tron"
@@ -1866,6 +2054,23 @@ export interface components {
     PlatformMessage: {
       "message": string
     }
+    /** The verification that answers this request, and where its document goes */
+    UploadAccepted: {
+      /** For people */
+      "message": string
+      "verification_id": string
+      "status": "pending" | "processing" | "verified" | "rejected" | "expired"
+      /** Where to upload the document; absent when none is awaited */
+      "upload"?: {
+        "url": string
+        /** Send them as they are, as multipart/form-data, and the document as the last field, `file` */
+        "fields": {
+          [name: string]: string
+        }
+        /** UTC; after that, ask again */
+        "expires_at": string
+      }
+    }
     /** What is known of a verification */
     Verification: {
       "verification_id": string
@@ -1873,6 +2078,8 @@ export interface components {
       "network": "ethereum" | "bitcoin" | "tron"
       "address_type": "eip55" | "p2pkh" | "p2sh-p2wpkh" | "p2wpkh" | "p2tr" | "base58check"
       "status": "pending" | "processing" | "verified" | "rejected" | "expired"
+      /** The verification that answers for this upload: of the same document, or passed before. Else null */
+      "duplicate_of": string | null
       /** Which upload of this document it is, from 1 */
       "attempt": number
       /** Why it was rejected; else empty */

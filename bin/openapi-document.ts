@@ -2,8 +2,8 @@
 // which route answers what, and when. Nothing is written or served here.
 import * as z from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi'
-import { acceptedSchema } from '../functions/intake/answers.ts'
-import { bodySchema, walletBodySchema } from '../functions/intake/requests.ts'
+import { acceptedSchema, uploadAcceptedSchema } from '../functions/intake/answers.ts'
+import { bodySchema, uploadBodySchema, walletBodySchema } from '../functions/intake/requests.ts'
 import {
   addressSchema,
   healthChecksSchema,
@@ -167,6 +167,18 @@ const holdProblems: Problems = {
   },
 }
 
+/** Of the routes that begin an attempt. */
+const attemptLimits: Problems = {
+  409: {
+    ...postLimits[409],
+    verification_in_progress: 'another document of the user for this network is not decided yet: `Location`',
+  },
+  429: {
+    ...postLimits[429],
+    too_many_attempts: 'the user has sent as many documents for this network within 24 hours as may be',
+  },
+}
+
 const platformMessage = z
   .object({ message: z.string() })
   .meta({ id: 'PlatformMessage', description: 'What the platform itself says, above 6 MB' })
@@ -320,24 +332,60 @@ export function makeOpenApiDocument() {
               },
               ...describeProblems({
                 ...postLimits,
+                ...attemptLimits,
                 400: { malformed_body: badBody, invalid_idempotency_key: badKey, bad_request: badRequest },
                 403: { ...behindTheDoor[403], forbidden_user: otherUser },
-                409: {
-                  ...postLimits[409],
-                  verification_in_progress:
-                    'another document of the user for this network is not decided yet: `Location`',
-                },
-                429: {
-                  ...postLimits[429],
-                  too_many_attempts: 'the user has sent as many documents for this network within 24 hours as may be',
-                },
                 415: { unsupported_document_type: 'neither JPG, PNG nor PDF by its first bytes' },
                 422: {
                   invalid_field: badField,
                   idempotency_key_reused: 'another request had this `Idempotency-Key` within 24 hours',
                 },
               }),
-              413: describeTooLarge({ document_too_large: 'the document is above the limit' }),
+              413: describeTooLarge({
+                document_too_large: 'the document is above the limit; a larger one goes by `POST /verify/uploads`',
+              }),
+            },
+          },
+        },
+        '/verify/uploads': {
+          post: {
+            operationId: 'createUpload',
+            summary: 'Ask where to upload a document',
+            description:
+              'For documents of up to 10 MiB. The answer has a form that S3 takes once the document is in it: with that type, of exactly ' +
+              'that size, within 15 minutes. What comes is then treated like any other document. The same request again, while ' +
+              'none has come, is the same verification with a new form. An upload that never comes leaves it `expired`.',
+            tags: ['Verifications'],
+            ...withScope('verify:write'),
+            requestParams: { header: postHeaders },
+            requestBody: {
+              required: true,
+              content: {
+                'application/json': {
+                  schema: uploadBodySchema,
+                  example: { user_id: 'alice', network: 'ethereum', content_type: 'application/pdf', size: 7_340_032 },
+                },
+              },
+            },
+            responses: {
+              202: {
+                ...ok('Taken; the verification may be an earlier one', uploadAcceptedSchema, {
+                  Location: location,
+                  ...rateHeaders,
+                }),
+                ...toVerification,
+              },
+              ...describeProblems({
+                ...postLimits,
+                ...attemptLimits,
+                400: { malformed_body: badBody, invalid_idempotency_key: badKey, bad_request: badRequest },
+                403: { ...behindTheDoor[403], forbidden_user: otherUser },
+                422: {
+                  invalid_field: badField,
+                  idempotency_key_reused: 'another request had this `Idempotency-Key` within 24 hours',
+                },
+              }),
+              413: describeTooLarge({ document_too_large: 'the document would be above the limit' }),
             },
           },
         },

@@ -15,7 +15,7 @@ const schemaShape = z.strictObject({
   items: z.unknown().optional(),
   properties: z.record(z.string(), z.unknown()).optional(),
   required: z.array(z.string()).optional(),
-  additionalProperties: z.strictObject({}).optional(),
+  additionalProperties: z.union([z.strictObject({}), z.strictObject({ type: z.literal('string') })]).optional(),
   description: z.string().optional(),
   // Of values, not of types.
   ...Object.fromEntries(
@@ -29,6 +29,7 @@ const schemaShape = z.strictObject({
       'maximum',
       'minItems',
       'minLength',
+      'propertyNames',
     ].map((name) => [name, z.unknown().optional()]),
   ),
   minimum: z.unknown().optional(),
@@ -139,7 +140,8 @@ function printSchema(given: unknown, at: string): string {
       const fields = Object.entries(schema.properties ?? {}).map(([name, field]) =>
         printField(name, schema.required?.includes(name) ?? false, field, at),
       )
-      if (schema.additionalProperties) fields.push('[name: string]: unknown')
+      const others = schema.additionalProperties
+      if (others) fields.push(`[name: string]: ${'type' in others ? others.type : 'unknown'}`)
       return block(fields)
     }
     case 'integer':

@@ -69,7 +69,8 @@ const gatewayProblems: readonly GatewayProblem[] = [
     status: 413,
     title: 'Content Too Large',
     code: 'too_large',
-    detail: 'expected a request body that the platform accepts: less than 6 MB; got a larger one',
+    detail:
+      'expected a request body that the platform accepts: less than 6 MB; got a larger one. POST /verify/uploads tells where to upload a document',
   },
   {
     type: ResponseType.THROTTLED,

@@ -64,6 +64,7 @@ export class HttpApi extends Construct {
         ...toThrottling(stage.gatewayLimits.others),
         methodOptions: {
           '/verify/POST': toThrottling(stage.gatewayLimits.post),
+          '/verify/uploads/POST': toThrottling(stage.gatewayLimits.post),
           '/wallet/{user_id}/POST': toThrottling(stage.gatewayLimits.post),
         },
       },
@@ -92,6 +93,7 @@ export class HttpApi extends Construct {
     const docs = new LambdaIntegration(props.docs.function, { allowTestInvoke: false })
     const verify = this.api.root.addResource('verify')
     verify.addMethod('POST', intake, guarded)
+    verify.addResource('uploads').addMethod('POST', intake, guarded)
     const verification = verify.addResource('{verification_id}')
     verification.addMethod('GET', read, guarded)
     verification.addResource('document').addMethod('DELETE', erase, guarded)

@@ -1,7 +1,7 @@
 // The events on Kafka: their schemas, and the bytes of each. Deterministic: the same row gives the same bytes, always.
 import { v5 as uuidV5 } from 'uuid'
 import * as z from 'zod'
-import { isAddressTypeOf, type Network, networks, userIdSchema, type Verification, type Wallet } from './model.ts'
+import { isAddressTypeOf, type Network, networks, type PassedVerification, userIdSchema, type Wallet } from './model.ts'
 
 /** Name space of our event ids (RFC 9562, section 5.5). Changing it would double every event. */
 const eventNamespace = '6f0c1f0e-9d0b-5a53-8a0e-3f1f3c1d9c55'
@@ -42,8 +42,8 @@ function toRecord(event: UserVerified | WalletCreated, requestId: string): Event
   }
 }
 
-/** The `user.verified` of a verified row; its `verifiedAt` must be set. */
-export function toUserVerified(verification: Verification & { readonly verifiedAt: Date }): EventRecord {
+/** The `user.verified` of a verified row. */
+export function toUserVerified(verification: PassedVerification): EventRecord {
   return toRecord(
     {
       event: 'user.verified',

@@ -13,7 +13,7 @@ export type Outcome = (typeof outcomes)[number]
 /** Method and resource, as API Gateway names them. */
 const routes = [
   ...(['POST /verify', 'GET /verify/{verification_id}', 'POST /wallet/{user_id}', 'GET /wallet/{user_id}'] as const),
-  ...(['GET /addresses/{address}', 'GET /health', 'GET /health/checks', 'other'] as const),
+  ...(['POST /verify/uploads', 'GET /addresses/{address}', 'GET /health', 'GET /health/checks', 'other'] as const),
   ...(['DELETE /verify/{verification_id}/document', 'PUT /verify/{verification_id}/legal-hold'] as const),
   ...(['DELETE /verify/{verification_id}/legal-hold'] as const),
 ] as const

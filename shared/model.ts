@@ -92,8 +92,8 @@ export type Verification = {
   readonly userId: string
   readonly network: Network
   readonly addressType: AddressType
-  /** SHA-256 of the uploaded bytes, 32 bytes. */
-  readonly documentSha256: Uint8Array
+  /** SHA-256 of the document, 32 bytes. Null of an upload that nobody has read yet, and never of what is verified. */
+  readonly documentSha256: Uint8Array | null
   readonly status: VerificationStatus
   /** Counts the uploads of this document, from 1: a new one is allowed after a verdict that may be retried. */
   readonly attempt: number
@@ -103,6 +103,12 @@ export type Verification = {
   readonly verifiedAt: Date | null
   readonly announcedAt: Date | null
 }
+
+/** One that passed: when, and by which document, is known. */
+export type PassedVerification = Verification & { readonly verifiedAt: Date; readonly documentSha256: Uint8Array }
+
+export const isPassed = (verification: Verification): verification is PassedVerification =>
+  verification.verifiedAt !== null && verification.documentSha256 !== null
 
 /** One row of `wallet.wallets`: an issued address. Immutable. */
 export type Wallet = {

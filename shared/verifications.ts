@@ -3,10 +3,10 @@ import postgres from 'postgres'
 import { inTransaction, type Sql } from './database.ts'
 import { UnavailableError } from './errors.ts'
 import type { DocumentAttempt } from './kept-documents.ts'
-import type { AddressType, InspectionRecord, Network, Reason, Verification } from './model.ts'
+import type { AddressType, InspectionRecord, Network, PassedVerification, Reason, Verification } from './model.ts'
 
 /** As the driver reads one. */
-export type VerificationRow = Omit<Verification, 'documentSha256'> & { documentSha256: Buffer }
+export type VerificationRow = Omit<Verification, 'documentSha256'> & { documentSha256: Buffer | null }
 
 /** As `Verification` names them. */
 export const verificationColumns = (sql: Sql) => sql`
@@ -45,11 +45,11 @@ export async function extendVerified(sql: Sql, extension: Extension): Promise<Ve
   return row
 }
 
-/** The row of that id, or undefined. */
+/** The row of that id, or the one that answers for it; undefined when there is none. */
 export async function findVerification(sql: Sql, id: string): Promise<Verification | undefined> {
-  const [row] = await sql<
-    VerificationRow[]
-  >`select ${verificationColumns(sql)} from verification.verifications where id = ${id}`
+  const [row] = await sql<VerificationRow[]>`
+    select ${verificationColumns(sql)} from verification.verifications
+    where id = (select coalesce(duplicate_of, id) from verification.verifications where id = ${id})`
   return row
 }
 
@@ -159,9 +159,6 @@ export async function markVerificationsAnnounced(sql: Sql, ids: readonly string[
     where id = any(${[...ids]}::uuid[]) and announced_at is null`
 }
 
-/** A verified row that nobody announced; its time is set. */
-export type UnannouncedVerification = Verification & { readonly verifiedAt: Date }
-
 /**
  * Verified rows that nobody announced: those that were verified before that time, and those that were extended from another
  * verification, which no document's verdict announces. Oldest first. Locked, those of others skipped.
@@ -170,8 +167,8 @@ export async function lockUnannouncedVerifications(
   sql: Sql,
   verifiedBefore: Date,
   limit: number,
-): Promise<readonly UnannouncedVerification[]> {
-  return await sql<(VerificationRow & { verifiedAt: Date })[]>`
+): Promise<readonly PassedVerification[]> {
+  return await sql<(VerificationRow & { verifiedAt: Date; documentSha256: Buffer })[]>`
     select ${verificationColumns(sql)} from verification.verifications
     where status = 'verified' and announced_at is null
       and (verified_at < ${verifiedBefore} or extended_from is not null)

@@ -1,7 +1,7 @@
 // Who uploads what: the n-th document of a run, made of its number alone. Nothing is sent here.
 import { createHash } from 'node:crypto'
 import { v5 as uuidV5 } from 'uuid'
-import { type AddressType, addressTypes, type Network, networks, type Verification } from '../../shared/model.ts'
+import { type AddressType, addressTypes, type Network, networks, type PassedVerification } from '../../shared/model.ts'
 
 /** One wallet that is asked for, by one document. */
 export type Upload = {
@@ -35,7 +35,7 @@ export const countWallets = (users: number, documents: number) => Math.min(docum
 const nameSpace = '0b1d5f5c-5a0e-4a4c-9d43-35b6c4a8e6f1'
 
 /** The verified row that there would be if the document of the upload had been posted and had passed at that time. */
-export function makeVerified(upload: Upload, at: Date): Verification & { readonly verifiedAt: Date } {
+export function makeVerified(upload: Upload, at: Date): PassedVerification {
   const { userId, network, addressType, requestId } = upload
   const key = `${userId} ${addressType}`
   return {

@@ -4,8 +4,7 @@ import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
 import { toPublication } from '../../shared/kafka.ts'
 import { type Metrics, promisedSeconds } from '../../shared/metrics.ts'
-import type { Wallet } from '../../shared/model.ts'
-import type { UnannouncedVerification } from '../../shared/verifications.ts'
+import type { PassedVerification, Wallet } from '../../shared/model.ts'
 import type { UnannouncedWallet } from '../../shared/wallets.ts'
 import { mendMissing, type NetPorts, type NetTables } from './net.ts'
 import type { Missing } from './overdue.ts'
@@ -13,7 +12,7 @@ import type { WaitingRecord } from './waiting.ts'
 
 /** The tables, inside one transaction: what is read is locked, and what others hold is skipped. */
 export type AnnounceTables = NetTables & {
-  readonly lockVerifications: (verifiedBefore: Date, limit: number) => Promise<readonly UnannouncedVerification[]>
+  readonly lockVerifications: (verifiedBefore: Date, limit: number) => Promise<readonly PassedVerification[]>
   readonly markVerifications: (ids: readonly string[], now: Date) => Promise<void>
   readonly lockWallets: (limit: number) => Promise<readonly UnannouncedWallet[]>
   readonly markWallets: (wallets: readonly Wallet[], now: Date) => Promise<void>

@@ -2,7 +2,7 @@
 // without a verdict are put into the queue again. Bounded, with growing pauses; what does not help is left to a person.
 import { toUserVerified } from '../../shared/events.ts'
 import { type Publish, toPublication } from '../../shared/kafka.ts'
-import type { Verification } from '../../shared/model.ts'
+import { isPassed, type Verification } from '../../shared/model.ts'
 import type { Missing, Overdue, OverdueNote } from './overdue.ts'
 
 /** The tables, inside one transaction. */
@@ -15,6 +15,7 @@ export type NetTables = {
     later: { readonly now: Date; readonly nextAt: Date },
     limit: number,
   ) => Promise<number>
+  readonly noteUploadsNotCome: (overBefore: Date, limit: number) => Promise<number>
   readonly strikeSettled: (missing: Missing) => Promise<void>
   readonly lockDue: (
     missing: Missing,
@@ -49,6 +50,9 @@ export const bounds = {
   verdict: { page: 100, onTheirWay: 1000 },
 } as const satisfies Record<Missing, { page: number; onTheirWay: number }>
 
+/** How long (s) an upload is waited for after its time: S3 looks at the time at the beginning, and a slow one takes a while. */
+const uploadGraceSeconds = 60
+
 /** Of one sweep; the next one goes on. */
 export const mostPages = 20
 
@@ -66,10 +70,7 @@ function addSeconds(date: Date, seconds: number): Date {
   return new Date(date.getTime() + seconds * 1000)
 }
 
-const isVerified = (verification: Verification): verification is Verification & { readonly verifiedAt: Date } =>
-  verification.verifiedAt !== null
-
-const toEvents = (verifications: readonly Verification[]) => verifications.filter(isVerified).map(toUserVerified)
+const toEvents = (verifications: readonly Verification[]) => verifications.filter(isPassed).map(toUserVerified)
 
 /** What becomes of one that is due: it is set going again if there is a try left. */
 function planNext({ verification, tries, givenUpAt }: Overdue, waits: boolean, overdueSeconds: number, now: Date) {
@@ -145,6 +146,11 @@ export async function mendMissing(ports: NetPorts, missing: Missing): Promise<nu
         : await tables.noteMissingVerdicts(before, { now, nextAt: addSeconds(now, overdueSeconds) }, page)
     }),
   )
+  if (missing === 'verdict') {
+    await repeat(page, () =>
+      inTurn((tables) => tables.noteUploadsNotCome(addSeconds(ports.now(), -uploadGraceSeconds), page)),
+    )
+  }
   let total = 0
   await repeat(page, () =>
     inTurn(async (tables) => {

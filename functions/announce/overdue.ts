@@ -61,7 +61,7 @@ export async function noteMissingWallets(tx: Sql, announcedBefore: Date, now: Da
 }
 
 /**
- * Notes documents that were sent before that time and have no verdict. A row says when its first attempt was sent; of a
+ * Notes documents that were sent before that time and have no verdict; those of uploads once they came. A row says when its first attempt was sent; of a
  * later one nobody knows, so it is waited for from now on, until the time that is given. Answers how many it noted.
  */
 export async function noteMissingVerdicts(
@@ -74,7 +74,7 @@ export async function noteMissingVerdicts(
     with undecided as (
       select id, attempt, created_at from verification.verifications
       where status in ('pending', 'processing') and noted_attempt is distinct from attempt
-        and created_at < ${sentBefore}
+        and created_at < ${sentBefore} and not (status = 'pending' and document_sha256 is null)
       order by created_at
       limit ${limit}
       for update skip locked
@@ -89,6 +89,29 @@ export async function noteMissingVerdicts(
     from undecided
     on conflict (verification_id, missing) do update
       set attempt = excluded.attempt, since = excluded.since, tries = 0, next_at = excluded.next_at, given_up_at = null`
+  return count
+}
+
+/**
+ * Notes uploads that did not come, although their time was over before that one: due at once, since the queue knows whether
+ * one has come after all. Answers how many it noted.
+ */
+export async function noteUploadsNotCome(tx: Sql, overBefore: Date, limit: number): Promise<number> {
+  const { count } = await tx`
+    with awaited as (
+      select id, attempt, upload_expires_at from verification.verifications
+      where status = 'pending' and document_sha256 is null and noted_attempt is distinct from attempt
+        and upload_expires_at < ${overBefore}
+      order by upload_expires_at
+      limit ${limit}
+      for update skip locked
+    ), marked as (
+      update verification.verifications set noted_attempt = awaited.attempt
+      from awaited where verifications.id = awaited.id
+    )
+    insert into verification.overdue (verification_id, missing, attempt, since, next_at)
+    select id, 'verdict', attempt, upload_expires_at, upload_expires_at from awaited
+    on conflict do nothing`
   return count
 }
 

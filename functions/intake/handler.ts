@@ -7,21 +7,20 @@ import { RequestError } from '../../shared/errors.ts'
 import { answer, type HttpRequest, httpEdge } from '../../shared/http.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Verification, VerificationStatus } from '../../shared/model.ts'
-import type { Accepted } from './answers.ts'
+import type { Accepted, UploadAccepted } from './answers.ts'
 import { type AskForWalletPorts, askForWallet } from './ask-for-wallet.ts'
 import { answerOnce, type IdempotencyPorts } from './idempotency.ts'
 import { limitPost, type RateLimitPorts } from './rate-limit.ts'
 import { type ReceiveDocumentPorts, receiveDocument } from './receive-document.ts'
-import { parseDocumentRequest, parseWalletRequest } from './requests.ts'
+import { offerUpload, type RequestUploadPorts, requestUpload } from './request-upload.ts'
+import { type DocumentLimits, parseDocumentRequest, parseUploadRequest, parseWalletRequest } from './requests.ts'
 
 export type IntakeDependencies = ReceiveDocumentPorts &
+  RequestUploadPorts &
   AskForWalletPorts &
   RateLimitPorts &
-  IdempotencyPorts & {
-    readonly log: Log
-    /** Upper bound of a decoded document, in bytes. */
-    readonly maxDocumentBytes: number
-  }
+  IdempotencyPorts &
+  DocumentLimits & { readonly log: Log }
 
 /** @throws {RequestError} 403 when the caller may not do this for that user */
 function requireUser(caller: Caller, userId: string): void {
@@ -30,9 +29,13 @@ function requireUser(caller: Caller, userId: string): void {
 }
 
 /** SHA-256 of what a request asks for, however it was written. JSON ends where the document begins. */
-function digestRequest(request: { userId: string; network: string; addressType: string }, document?: Uint8Array) {
-  const hash = createHash('sha256').update(JSON.stringify([request.userId, request.network, request.addressType]))
-  return (document ? hash.update(document) : hash).digest()
+function digestRequest(
+  request: { userId: string; network: string; addressType: string },
+  more: { readonly terms?: readonly (string | number)[]; readonly document?: Uint8Array } = {},
+) {
+  const { userId, network, addressType } = request
+  const hash = createHash('sha256').update(JSON.stringify([userId, network, addressType, ...(more.terms ?? [])]))
+  return (more.document ? hash.update(more.document) : hash).digest()
 }
 
 const messages: Record<VerificationStatus, string> = {
@@ -49,9 +52,9 @@ function accept(verification: Verification, message = messages[verification.stat
 }
 
 async function postDocument(dependencies: IntakeDependencies, event: HttpRequest, caller: Caller) {
-  const request = parseDocumentRequest(event, dependencies.maxDocumentBytes)
+  const request = parseDocumentRequest(event, dependencies)
   requireUser(caller, request.userId)
-  const fingerprint = () => digestRequest(request, request.document)
+  const fingerprint = () => digestRequest(request, { document: request.document })
   return await answerOnce(dependencies, { event, caller, fingerprint }, async () => {
     const verification = await receiveDocument(dependencies, request)
     dependencies.log.info('document taken', {
@@ -62,6 +65,36 @@ async function postDocument(dependencies: IntakeDependencies, event: HttpRequest
     })
     return accept(verification)
   })
+}
+
+async function postUpload(dependencies: IntakeDependencies, event: HttpRequest, caller: Caller) {
+  const request = parseUploadRequest(event, dependencies)
+  requireUser(caller, request.userId)
+  const fingerprint = () => digestRequest(request, { terms: [request.contentType, request.size] })
+  const taken = await answerOnce(dependencies, { event, caller, fingerprint }, async () => {
+    const verification = await requestUpload(dependencies, request)
+    dependencies.log.info('upload expected', {
+      request_id: event.requestId,
+      verification_id: verification.id,
+      status: verification.status,
+    })
+    return accept(verification, verification.status === 'pending' ? 'Waiting for the document' : undefined)
+  })
+  return await addForm(dependencies, taken)
+}
+
+/** The answer with a form of its own each time: what is kept under an Idempotency-Key is without it. */
+async function addForm(dependencies: IntakeDependencies, taken: APIGatewayProxyResult) {
+  if (taken.statusCode !== 202) return taken
+  const accepted: Accepted = JSON.parse(taken.body)
+  const offer = await offerUpload(dependencies, accepted.verification_id)
+  if (!offer) return taken
+  const { url, fields, expiresAt } = offer
+  const body: UploadAccepted = {
+    ...accepted,
+    upload: { url, fields: { ...fields }, expires_at: expiresAt.toISOString() },
+  }
+  return { ...taken, body: JSON.stringify(body) }
 }
 
 async function postWallet(dependencies: IntakeDependencies, event: HttpRequest, caller: Caller) {
@@ -89,6 +122,8 @@ export function createHandler(dependencies: IntakeDependencies) {
       switch (event.resource) {
         case '/verify':
           return await postDocument(dependencies, event, caller)
+        case '/verify/uploads':
+          return await postUpload(dependencies, event, caller)
         case '/wallet/{user_id}':
           return await postWallet(dependencies, event, caller)
         default:

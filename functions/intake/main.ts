@@ -12,10 +12,12 @@ import { createNudge } from '../../shared/nudge.ts'
 import { openDatabase } from '../../shared/rds.ts'
 import { extendVerified } from '../../shared/verifications.ts'
 import { intakeEnvironment } from './environment.ts'
+import { expectUpload, keepUploadOpen } from './expect-upload.ts'
 import { createHandler } from './handler.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from './limit-tables.ts'
 import { createPutDocument } from './put-document.ts'
 import { registerUpload } from './register-upload.ts'
+import { createSignUpload } from './sign-upload.ts'
 
 const environment = parseEnvironment(intakeEnvironment, process.env)
 const database = openDatabase(new SecretsManagerClient(quickCalls), environment, {
@@ -35,11 +37,14 @@ const beat = createBeat('documents', {
 // A Lambda is called with at most 6 MB; base64 and JSON leave 4 MiB for the document.
 const inlineLimit = 4 * 1024 * 1024
 
+const maxUploadBytes = Number(environment.MAX_DOCUMENT_SIZE_MB) * 1024 * 1024
+
 const handle = createHandler({
   log,
   now,
   newId: randomUUID,
-  maxDocumentBytes: Math.min(Number(environment.MAX_DOCUMENT_SIZE_MB) * 1024 * 1024, inlineLimit),
+  maxDocumentBytes: Math.min(maxUploadBytes, inlineLimit),
+  maxUploadBytes,
   postLimit: {
     capacity: Number(environment.POST_LIMIT_CAPACITY),
     refillPerSecond: Number(environment.POST_LIMIT_REFILL_PER_SECOND),
@@ -51,6 +56,9 @@ const handle = createHandler({
   extendVerified: (extension) => database.run((sql) => extendVerified(sql, extension)),
   nudgeAnnounce: createNudge(lambda, environment.ANNOUNCE_FUNCTION, log),
   registerUpload: (upload) => database.run((sql) => registerUpload(sql, upload, Number(environment.MAX_ATTEMPTS))),
+  expectUpload: (upload) => database.run((sql) => expectUpload(sql, upload, Number(environment.MAX_ATTEMPTS))),
+  keepUploadOpen: (id, times) => database.run((sql) => keepUploadOpen(sql, id, times)),
+  signUpload: createSignUpload(s3, environment.DOCUMENT_BUCKET),
   putDocument: async (verification, document) => {
     try {
       await putDocument(verification, document)

@@ -42,16 +42,20 @@ function checkSignature(document: Uint8Array): void {
 const secondsToVerdict = 5
 
 /** @throws {RequestError} when the upload was not registered; the same may be when some time has passed */
-function requireRegistered(registration: Registration, now: Date): Verification {
+export function requireRegistered(registration: Registration, now: Date): Verification {
   switch (registration.outcome) {
     case 'registered':
       return registration.verification
     case 'in_progress': {
-      const { id } = registration.verification
+      const { id, status, documentSha256 } = registration.verification
+      const isAwaited = status === 'pending' && documentSha256 === null
+      const advice = isAwaited
+        ? 'still waits for its document. Upload that, or come again when its time is over'
+        : 'is not decided yet. Ask for its verdict first'
       throw new RequestError(
         409,
         'verification_in_progress',
-        `expected no other document of the user under way for this network; verification ${id} is not decided yet. Ask for its verdict first`,
+        `expected no other document of the user under way for this network; verification ${id} ${advice}`,
         undefined,
         { retryAfterSeconds: secondsToVerdict, location: `/verify/${id}` },
       )

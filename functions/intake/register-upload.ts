@@ -40,9 +40,21 @@ const looks = 3
  * @throws {UnavailableError} when it met others at each look
  */
 export async function registerUpload(sql: Sql, upload: Upload, mostAttempts: number): Promise<Registration> {
+  return await lookAgain(sql, (tx) => register(tx, upload, mostAttempts))
+}
+
+/**
+ * Registers in a transaction, and once more when that came to nothing.
+ *
+ * @throws {UnavailableError} when it met others at each look
+ */
+export async function lookAgain(
+  sql: Sql,
+  register: (tx: Sql) => Promise<Registration | undefined>,
+): Promise<Registration> {
   for (let look = 1; look <= looks; look++) {
     try {
-      const registration = await inTransaction(sql, (tx) => register(tx, upload, mostAttempts))
+      const registration = await inTransaction(sql, register)
       if (registration) return registration
     } catch (error) {
       if (!isActiveTwice(error)) throw error
@@ -53,9 +65,12 @@ export async function registerUpload(sql: Sql, upload: Upload, mostAttempts: num
 
 async function register(tx: Sql, upload: Upload, mostAttempts: number): Promise<Registration | undefined> {
   await lockAttempts(tx, upload)
+  await expireUploads(tx, upload)
   const rows = await findRows(tx, upload)
   const ofType = rows.filter(({ addressType }) => addressType === upload.addressType)
-  const same = ofType.find(({ documentSha256 }) => Buffer.compare(documentSha256, upload.documentSha256) === 0)
+  const same = ofType.find(
+    ({ documentSha256: sha256 }) => sha256 && Buffer.compare(sha256, upload.documentSha256) === 0,
+  )
   const answer = ofType.find(({ status }) => status === 'verified') ?? (same && !mayOpenAgain(same) ? same : undefined)
   if (answer) return { outcome: 'registered', verification: answer }
 
@@ -67,13 +82,32 @@ async function register(tx: Sql, upload: Upload, mostAttempts: number): Promise<
   return verification && { outcome: 'registered', verification }
 }
 
+/** Whose attempts for which network. */
+type Attempting = Pick<Upload, 'userId' | 'network' | 'now'>
+
 /** Uploads of one user for one network wait for each other; who shares the hash with them waits as well, for nothing. */
-async function lockAttempts(tx: Sql, { userId, network }: Upload): Promise<void> {
+export async function lockAttempts(tx: Sql, { userId, network }: Attempting): Promise<void> {
   await tx`select pg_advisory_xact_lock(hashtext(${userId}), hashtext(${network}))`
 }
 
-/** Every row that has a say, those that were verified first at the top. */
-async function findRows(tx: Sql, upload: Upload): Promise<readonly Verification[]> {
+/** Ends the attempts whose document was to be uploaded by now and is not known to have come: the user is here again. */
+export async function expireUploads(tx: Sql, { userId, network, now }: Attempting): Promise<void> {
+  await tx`
+    with over as (
+      update verification.verifications set status = 'expired'
+      where user_id = ${userId} and network = ${network} and status = 'pending' and document_sha256 is null
+        and upload_expires_at < ${now}
+      returning id, attempt
+    )
+    update verification.attempts set status = 'expired', decided_at = ${now}
+    from over where verification_id = over.id and attempts.attempt = over.attempt`
+}
+
+/** Every row that has a say, those that were verified first at the top. Of an upload nobody knows which document it is. */
+export async function findRows(
+  tx: Sql,
+  upload: Omit<Upload, 'documentSha256'> & { readonly documentSha256: Uint8Array | null },
+): Promise<readonly Verification[]> {
   return await tx<VerificationRow[]>`
     select ${verificationColumns(tx)} from verification.verifications
     where user_id = ${upload.userId} and network = ${upload.network} and (
@@ -87,7 +121,7 @@ const mayOpenAgain = ({ status, reasons }: Verification) =>
   status === 'expired' || (status === 'rejected' && reasons.every(({ retry }) => retry))
 
 /** When one more attempt may begin; undefined: now. */
-async function findMayBeginAt(tx: Sql, upload: Upload, mostAttempts: number): Promise<Date | undefined> {
+export async function findMayBeginAt(tx: Sql, upload: Attempting, mostAttempts: number): Promise<Date | undefined> {
   const since = new Date(upload.now.getTime() - attemptWindow)
   // The oldest of as many as there may be: when it is out of the window there is room for one.
   const [oldest] = await tx<{ beganAt: Date }[]>`

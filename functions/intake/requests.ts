@@ -12,6 +12,10 @@ import {
 } from '../../shared/model.ts'
 import type { WalletRequest } from './ask-for-wallet.ts'
 import type { DocumentRequest } from './receive-document.ts'
+import type { UploadRequest } from './request-upload.ts'
+
+/** Upper bounds of a document, in bytes: of one inside a request, and of one that goes to S3 by itself. */
+export type DocumentLimits = { readonly maxDocumentBytes: number; readonly maxUploadBytes: number }
 
 // RFC 4648 section 4, padded.
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/
@@ -41,6 +45,27 @@ export const bodySchema = z
   })
   .transform(settleAddressType)
   .meta({ id: 'VerificationRequest' })
+
+/** What a document may be sent as. Not believed: inspect tells the type by the content. */
+const contentTypes = ['image/jpeg', 'image/png', 'application/pdf'] as const
+
+/** The body of `POST /verify/uploads`; other fields are ignored. */
+export const uploadBodySchema = z
+  .object({
+    user_id: userIdSchema,
+    network: networkSchema,
+    content_type: z
+      .enum(contentTypes, {
+        error: ({ input }) => `expected one of ${contentTypes.join(', ')}; got ${describeGot(String(input))}`,
+      })
+      .meta({ description: 'The `Content-Type` of the upload' }),
+    size: z.int('expected the number of bytes of the document').min(1, 'expected at least 1 byte').meta({
+      description: 'Bytes of the document: exactly so many are taken, at most 10 MiB, or less where the stage says so',
+    }),
+    address_type: addressTypeSchema.optional(),
+  })
+  .transform(settleAddressType)
+  .meta({ id: 'UploadRequest' })
 
 /** The body of `POST /wallet/{user_id}`; other fields are ignored. */
 export const walletBodySchema = z
@@ -87,19 +112,32 @@ function parseFields<Schema extends z.ZodType>(schema: Schema, fields: unknown):
   throw new RequestError(422, 'invalid_field', detail, issues)
 }
 
+function refuseTooLarge(size: number, limit: number, advice = ''): RequestError {
+  return new RequestError(
+    413,
+    'document_too_large',
+    `expected a document of at most ${limit} bytes; got ${size}${advice}`,
+  )
+}
+
 /** @throws {RequestError} 400, 413, 422 */
-export function parseDocumentRequest(event: HttpRequest, maxDocumentBytes: number): DocumentRequest {
+export function parseDocumentRequest(event: HttpRequest, limits: DocumentLimits): DocumentRequest {
   const { user_id: userId, network, addressType, document: text } = parseFields(bodySchema, parseBody(event))
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
   const size = (text.length / 4) * 3 - padding
-  if (size > maxDocumentBytes) {
-    throw new RequestError(
-      413,
-      'document_too_large',
-      `expected a document of at most ${maxDocumentBytes} bytes; got ${size}`,
-    )
+  if (size > limits.maxDocumentBytes) {
+    const advice = '; POST /verify/uploads tells where to upload a larger one'
+    throw refuseTooLarge(size, limits.maxDocumentBytes, size <= limits.maxUploadBytes ? advice : '')
   }
   return { userId, network, addressType, document: Buffer.from(text, 'base64'), requestId: event.requestId }
+}
+
+/** @throws {RequestError} 400, 413, 422 */
+export function parseUploadRequest(event: HttpRequest, limits: DocumentLimits): UploadRequest {
+  const body = parseFields(uploadBodySchema, parseBody(event))
+  const { user_id: userId, network, addressType, content_type: contentType, size } = body
+  if (size > limits.maxUploadBytes) throw refuseTooLarge(size, limits.maxUploadBytes)
+  return { userId, network, addressType, contentType, size, requestId: event.requestId }
 }
 
 /** @throws {RequestError} 400, 422 */

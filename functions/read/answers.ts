@@ -21,6 +21,9 @@ export const verificationSchema = z
     network,
     address_type: addressType,
     status: z.enum(verificationStatuses).meta({ examples: ['verified'] }),
+    duplicate_of: z.uuid().nullable().meta({
+      description: 'The verification that answers for this upload: of the same document, or passed before. Else null',
+    }),
     attempt: z
       .int()
       .min(1)

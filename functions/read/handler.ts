@@ -56,6 +56,7 @@ function toVerificationBody(verification: InspectedVerification): VerificationBo
     network: verification.network,
     address_type: verification.addressType,
     status: verification.status,
+    duplicate_of: verification.duplicateOf,
     attempt: verification.attempt,
     reasons: [...verification.reasons],
     inspection: inspection && {

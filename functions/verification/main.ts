@@ -19,6 +19,7 @@ import {
   findVerification,
   markVerificationsAnnounced,
 } from '../../shared/verifications.ts'
+import { commitArrival } from './commit-arrival.ts'
 import { createEnsureDataKey } from './data-keys.ts'
 import { verificationEnvironment } from './environment.ts'
 import { createHandler } from './handler.ts'
@@ -62,6 +63,7 @@ const handle = createHandler({
   findVerification: (id) => database.run((sql) => findVerification(sql, id)),
   macDocument: createMacDocument(kms, environment.DOCUMENT_MAC_KEY_ARN),
   commitVerdict: (id, attempt, verdict) => database.run((sql) => commitVerdict(sql, id, attempt, verdict)),
+  commitArrival: (arrival, verdict) => database.run((sql) => commitArrival(sql, arrival, verdict)),
   markAnnounced: (ids, at) => database.run((sql) => markVerificationsAnnounced(sql, ids, at)),
   findKeptAttempts: (id) => database.run((sql) => findKeptAttempts(sql, id)),
   deleteDataKeys: createDeleteObjects(s3, environment.DATA_KEY_BUCKET),

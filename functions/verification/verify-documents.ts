@@ -7,9 +7,17 @@ import { type Publish, toPublication } from '../../shared/kafka.ts'
 import type { DocumentAttempt } from '../../shared/kept-documents.ts'
 import type { Log } from '../../shared/log.ts'
 import { type Metrics, toVerdictReason, type VerdictReason } from '../../shared/metrics.ts'
-import { type InspectionRecord, parseDocumentKey, type Reason, type Verification } from '../../shared/model.ts'
+import {
+  type InspectionRecord,
+  isPassed,
+  type PassedVerification,
+  parseDocumentKey,
+  type Reason,
+  type Verification,
+} from '../../shared/model.ts'
 import type { Decision, Verdict } from '../../shared/verifications.ts'
 import { type DiscardPorts, discardDocument } from './discard.ts'
+import type { Arrival } from './upload-tables.ts'
 
 /**
  * What a provider answered. `crashed`: it, or its parser, ended without a verdict after it had begun. `not_kept`: the document
@@ -47,6 +55,8 @@ export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'meas
     readonly beginInspection: (id: string, attempt: number) => Promise<Verification | undefined>
     readonly findVerification: (id: string) => Promise<Verification | undefined>
     readonly commitVerdict: (id: string, attempt: number, verdict: Verdict) => Promise<Decision | undefined>
+    /** As `commitVerdict`, of an upload: it comes out now whose document it is, so another verification may answer. */
+    readonly commitArrival: (arrival: Arrival, verdict: Verdict) => Promise<Decision | undefined>
     /** HMAC-SHA-256 under a key that nobody can read. Rejects with an `UnavailableError` when it could not be made. */
     readonly macDocument: (documentSha256: Uint8Array) => Promise<Uint8Array>
     readonly markAnnounced: (ids: readonly string[], now: Date) => Promise<void>
@@ -67,13 +77,16 @@ const alteredReason: Reason = {
   retry: true,
 }
 
+/** `documentSha256`: of what was read; undefined when nothing was that is known. */
+type Judgement = { readonly verdict: Verdict; readonly documentSha256?: Uint8Array }
+
 /** Undefined: the verdict comes later. */
 async function judge(
   ports: VerifyDocumentsPorts,
   key: string,
   verification: Verification,
   told: InspectAnswer | undefined,
-): Promise<Verdict | undefined> {
+): Promise<Judgement | undefined> {
   const request = { key, id: verification.id, attempt: verification.attempt }
   let answer = told ?? (await ports.inspect(request))
   // A crash may have been another document's fault or a machine's; twice in a row it is this document's.
@@ -83,22 +96,25 @@ async function judge(
     case 'deferred':
       return undefined
     case 'crashed':
-      return { status: 'rejected', at, inspection: null, reasons: [crashReason] }
+      return { verdict: { status: 'rejected', at, inspection: null, reasons: [crashReason] } }
     case 'absent':
-      return { status: 'expired', at, inspection: null }
+      return { verdict: { status: 'expired', at, inspection: null } }
     case 'unreadable':
       throw new UnavailableError('documents', 'inspect could not read the document in time, or start its parser')
     case 'not_kept':
       throw new UnavailableError('documents', 'inspect could not keep the copy of the document')
     case 'inspected': {
       const inspection = { rulesVersion: answer.rulesVersion, checks: answer.checks }
-      if (answer.sha256 !== Buffer.from(verification.documentSha256).toString('hex')) {
-        return { status: 'rejected', at, inspection, reasons: [alteredReason] }
+      const documentSha256 = Buffer.from(answer.sha256, 'hex')
+      if (verification.documentSha256 && Buffer.compare(documentSha256, verification.documentSha256) !== 0) {
+        return { verdict: { status: 'rejected', at, inspection, reasons: [alteredReason] } }
       }
-      if (answer.verdict === 'rejected') return { status: 'rejected', at, inspection, reasons: answer.reasons }
-      const documentMac = await ports.macDocument(verification.documentSha256)
+      if (answer.verdict === 'rejected') {
+        return { verdict: { status: 'rejected', at, inspection, reasons: answer.reasons }, documentSha256 }
+      }
+      const documentMac = await ports.macDocument(documentSha256)
       const keptAs = answer.kept === true ? { id: verification.id, attempt: verification.attempt } : null
-      return { status: 'verified', at, inspection, documentMac, keptAs }
+      return { verdict: { status: 'verified', at, inspection, documentMac, keptAs }, documentSha256 }
     }
   }
 }
@@ -125,10 +141,11 @@ async function decide(
   if (!begun) {
     const row = await ports.findVerification(named.id)
     if (!row) throw new Error(`expected a row for the object of verification ${named.id}; got none`)
-    return row.attempt === named.attempt ? row : undefined
+    // Of an upload another one may answer.
+    return row.id !== named.id || row.attempt === named.attempt ? row : undefined
   }
-  const verdict = await judge(ports, key, begun, told)
-  if (!verdict) {
+  const judgement = await judge(ports, key, begun, told)
+  if (!judgement) {
     ports.log.info('verdict deferred', {
       request_id: begun.requestId,
       verification_id: begun.id,
@@ -136,7 +153,10 @@ async function decide(
     })
     return begun
   }
-  const decision = await ports.commitVerdict(named.id, named.attempt, verdict)
+  const { verdict, documentSha256 } = judgement
+  const decision = await (begun.documentSha256 === null && documentSha256
+    ? ports.commitArrival({ ...named, documentSha256 }, verdict)
+    : ports.commitVerdict(named.id, named.attempt, verdict))
   crashPoint('verification-after-verdict')
   countVerdict(ports, begun, verdict)
   // For who reviews, never in the log beside an id: two honest accounts may share a document.
@@ -150,11 +170,15 @@ async function decide(
   return decision?.verification
 }
 
-/** Whether there is a verdict on the attempt that led here. An expired one may have a document yet. */
-const isDecided = (row: Verification | undefined) => row === undefined || ['verified', 'rejected'].includes(row.status)
+/**
+ * Whether there is a verdict on the attempt that led here: on an upload as well when another verification answers for it. An
+ * expired one may have a document yet.
+ */
+const isDecided = (row: Verification | undefined, { id }: DocumentAttempt) =>
+  row === undefined || row.id !== id || ['verified', 'rejected'].includes(row.status)
 
-const isToBeAnnounced = (row: Verification | undefined): row is Verification & { readonly verifiedAt: Date } =>
-  row?.status === 'verified' && row.verifiedAt !== null && row.announcedAt === null
+const isToBeAnnounced = (row: Verification | undefined): row is PassedVerification =>
+  row !== undefined && isPassed(row) && row.announcedAt === null
 
 /**
  * Verifies the documents that these objects hold. Every key may come twice, late or again after a crash anywhere.
@@ -169,14 +193,14 @@ export async function verifyDocuments(
 ): Promise<ReadonlySet<string>> {
   const failed = new Set<string>()
   const toDiscard = new Map<string, DocumentAttempt>()
-  const toAnnounce = new Map<string, Verification & { readonly verifiedAt: Date }>()
+  const toAnnounce = new Map<string, PassedVerification>()
   await Promise.all(
     keys.map(async (key) => {
       try {
         const named = parseDocumentKey(key)
         if (!named) throw new Error('expected an object named incoming/{verification_id}/{attempt}')
         const row = await decide(ports, key, { named, told: told.get(key) })
-        if (isDecided(row)) toDiscard.set(key, named)
+        if (isDecided(row, named)) toDiscard.set(key, named)
         if (isToBeAnnounced(row)) toAnnounce.set(key, row)
       } catch (error) {
         failed.add(key)
@@ -193,7 +217,7 @@ export async function verifyDocuments(
 
 async function announce(
   ports: VerifyDocumentsPorts,
-  toAnnounce: ReadonlyMap<string, Verification & { readonly verifiedAt: Date }>,
+  toAnnounce: ReadonlyMap<string, PassedVerification>,
   failed: Set<string>,
 ): Promise<void> {
   const rows = [...toAnnounce.values()]

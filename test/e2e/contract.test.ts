@@ -20,6 +20,7 @@ import {
   waitUntilStackIsReady,
 } from '../support/local-stack.ts'
 import { describeLoad } from './load.ts'
+import { describeUploads } from './uploads.ts'
 
 const root = join(import.meta.dirname, '../..')
 const folder = mkdtempSync(join(inject('stacksFolder'), 'contract-'))
@@ -63,6 +64,8 @@ describe('the typed client', () => {
     expect(others.error).toMatchObject({ status: 404, code: 'wallet_not_found' })
   })
 })
+
+describeUploads({ stack: () => stack, state, service: () => service })
 
 describe('what a client has already', () => {
   it('is not sent again, and to nobody but who may have it', async () => {

@@ -342,6 +342,7 @@ describe('the API', () => {
       'GET /verify/{verification_id} AWS_PROXY Read CUSTOM',
       'GET /wallet/{user_id} AWS_PROXY Read CUSTOM',
       'POST /verify AWS_PROXY Intake CUSTOM',
+      'POST /verify/uploads AWS_PROXY Intake CUSTOM',
       'POST /wallet/{user_id} AWS_PROXY Intake CUSTOM',
       'PUT /verify/{verification_id}/legal-hold AWS_PROXY Erase CUSTOM',
     ])
@@ -395,11 +396,12 @@ describe('the API', () => {
         ...{ ThrottlingRateLimit: 200, ThrottlingBurstLimit: 400 },
       },
       { ...post, ResourcePath: '/~1verify' },
+      { ...post, ResourcePath: '/~1verify~1uploads' },
       { ...post, ResourcePath: '/~1wallet~1{user_id}' },
     ])
     // Every POST has a row of its own there.
     const posts = routes().filter((route) => route.startsWith('POST '))
-    expect(posts).toHaveLength(2)
+    expect(posts).toHaveLength(3)
   })
 
   test('intake ends before the lease of a key does: two never work on one request', () => {

@@ -14,6 +14,7 @@ import { createRequeue } from '../../functions/announce/requeue.ts'
 import { createRootExists } from '../../functions/announce/root-exists.ts'
 import { createReadDocument } from '../../functions/inspect/read-document.ts'
 import { createPutDocument } from '../../functions/intake/put-document.ts'
+import { createSignUpload } from '../../functions/intake/sign-upload.ts'
 import { provision } from '../../functions/provision/provision.ts'
 import { createVaultPorts as createProvisionPorts } from '../../functions/provision/vault-ports.ts'
 import { createHandler } from '../../functions/verification/handler.ts'
@@ -32,6 +33,7 @@ import { readSecret } from '../../shared/secrets.ts'
 import { openPhrase, parseVaultRecord } from '../../shared/vault.ts'
 import { createMemoryLog, createMemoryMetrics, makeVerification, noon } from '../support/fakes.ts'
 import { installLocalStack, startLocalStack, withoutLocalStack } from '../support/localstack.ts'
+import { uploadDocument } from '../support/upload-document.ts'
 
 type Running = Target & { readonly stop: () => Promise<void> }
 
@@ -45,6 +47,8 @@ type Emulator = {
   readonly comparesKeys: boolean
   /** Amazon S3, event message structure: keys are "URL encoded", `red flower.jpg` as `red+flower.jpg`. */
   readonly encodedSpace: '+' | '%20'
+  /** POST Object: "the conditions in your policy must be met", the signature as well. Else the size alone is looked at. */
+  readonly checksForms: boolean
   /** Secrets Manager, PutSecretValue: "you can't modify an existing version". Else the version's value is replaced. */
   readonly keepsVersions: boolean
 }
@@ -57,6 +61,7 @@ const emulators: readonly Emulator[] = [
     authenticatesCiphertexts: false,
     comparesKeys: false,
     encodedSpace: '+',
+    checksForms: true,
     keepsVersions: false,
   },
   {
@@ -68,6 +73,7 @@ const emulators: readonly Emulator[] = [
     authenticatesCiphertexts: true,
     comparesKeys: true,
     encodedSpace: '%20',
+    checksForms: false,
     keepsVersions: true,
   },
 ]
@@ -148,6 +154,51 @@ describe.each(emulators)('$name', (emulator) => {
     })
   })
 
+  describe('a form for an upload', () => {
+    const mebibyte = 1024 * 1024
+    const sign = (id: string, size: number, seconds = 60) =>
+      createSignUpload(clients.s3, output('DocumentBucketName'))(
+        { id, attempt: 1, contentType: 'application/pdf', size },
+        seconds,
+      )
+
+    test('takes 10 MiB to the byte, and no byte more or less', async () => {
+      const id = randomUUID()
+      const document = randomBytes(10 * mebibyte + 1)
+      const form = await sign(id, 10 * mebibyte)
+      expect(await uploadDocument(form, document)).toEqual({ status: 400, code: 'EntityTooLarge' })
+      expect(await uploadDocument(form, document.subarray(2))).toEqual({ status: 400, code: 'EntityTooSmall' })
+      const read = createReadDocument(clients.s3, output('DocumentBucketName'))
+      expect(await read(`incoming/${id}/1`)).toBeUndefined()
+      expect(await uploadDocument(form, document.subarray(1))).toMatchObject({ status: 204 })
+      const stored = Buffer.from((await read(`incoming/${id}/1`)) ?? [])
+      expect(stored.equals(document.subarray(1))).toBe(true)
+    })
+
+    test('takes nothing else than it was made for', async () => {
+      const id = randomUUID()
+      const { url, fields } = await sign(id, 9)
+      const document = randomBytes(9)
+      const others = {
+        key: { ...fields, key: `incoming/${randomUUID()}/1` },
+        attempt: { ...fields, key: `incoming/${id}/2` },
+        type: { ...fields, 'Content-Type': 'text/html' },
+        more: { ...fields, acl: 'public-read' },
+        signature: { ...fields, 'X-Amz-Signature': '0'.repeat(64) },
+        policy: { ...fields, Policy: (await sign(randomUUID(), 10)).fields.Policy ?? '' },
+      }
+      for (const [what, other] of emulator.checksForms ? Object.entries(others) : []) {
+        expect((await uploadDocument({ url, fields: other }, document)).status, what).toBe(403)
+      }
+      expect(await uploadDocument({ url, fields }, document)).toMatchObject({ status: 204 })
+    })
+
+    test('ends', async () => {
+      const form = await sign(randomUUID(), 9, -1)
+      expect(await uploadDocument(form, randomBytes(9))).toEqual({ status: 403, code: 'AccessDenied' })
+    })
+  })
+
   describe('the queue', () => {
     const receive = async (url: string, visibilityTimeout: number) => {
       const command = new ReceiveMessageCommand({
@@ -174,6 +225,7 @@ describe.each(emulators)('$name', (emulator) => {
         ...{ log: createMemoryLog(), ...createMemoryMetrics(), now: () => new Date(), topic: 'user.verified' },
         ...{
           commitVerdict: nothing,
+          commitArrival: nothing,
           markAnnounced: nothing,
           publish: nothing,
           macDocument: async () => Buffer.alloc(32),
@@ -196,6 +248,16 @@ describe.each(emulators)('$name', (emulator) => {
     test('begins with a test event of S3, which the consumer passes over', async () => {
       const body = await take((text) => text.includes('s3:TestEvent'))
       expect(await consume(body)).toEqual({ batchItemFailures: [], asked: [] })
+    })
+
+    test('tells of an upload as of a document that was put', async () => {
+      const id = randomUUID()
+      const upload = { id, attempt: 3, contentType: 'image/png', size: 9 }
+      const form = await createSignUpload(clients.s3, output('DocumentBucketName'))(upload, 60)
+      expect(await uploadDocument(form, randomBytes(9))).toMatchObject({ status: 204 })
+      const body = await take((text) => text.includes(id))
+      expect(body).toContain('ObjectCreated:Post')
+      expect(await consume(body)).toEqual({ batchItemFailures: [], asked: [`${id}/3`] })
     })
 
     test('tells of a new document in a form that the consumer reads', async () => {

@@ -15,6 +15,7 @@ import { type EventRecord, toUserVerified, toWalletCreated } from '../../shared/
 import { writeHeartbeat } from '../../shared/heartbeats.ts'
 import { createPublisher, type Publish } from '../../shared/kafka.ts'
 import type { KafkaRecord } from '../../shared/kafka-records.ts'
+import { isPassed } from '../../shared/model.ts'
 import { extendVerified, findVerification } from '../../shared/verifications.ts'
 import { findWallets, lockUnannouncedWallets } from '../../shared/wallets.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -126,9 +127,7 @@ test('what was issued and what was verified is announced once, with the key, the
   expect(sortByKey(await readEvents(ports.walletCreatedTopic))).toEqual(sortByKey(wallets.map(toWalletCreated)))
   const ids = await owner<{ id: string }[]>`select id from verification.verifications`
   const rows = await Promise.all(ids.map(({ id }) => findVerification(owner, id)))
-  const verified = rows.flatMap((row) =>
-    row?.verifiedAt ? [toUserVerified({ ...row, verifiedAt: row.verifiedAt })] : [],
-  )
+  const verified = rows.flatMap((row) => (row && isPassed(row) ? [toUserVerified(row)] : []))
   expect(sortByKey(await readEvents(ports.userVerifiedTopic))).toEqual(sortByKey(verified))
   for (const row of rows) expect(row?.announcedAt).toEqual(laterBy(3600))
   expect(await owner`select from wallet.wallets where announced_at = ${laterBy(3600)}`).toHaveLength(3)

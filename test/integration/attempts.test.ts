@@ -339,12 +339,21 @@ describe('the history of attempts', () => {
     const read = database.connect('app_read')
     const upload = makeUpload()
     const row = await register(intake, upload)
-    expect(await findInspectedVerification(read, row.id)).toEqual({ ...row, inspection: null, document: 'none' })
+    expect(await findInspectedVerification(read, row.id)).toEqual({
+      ...row,
+      ...{ inspection: null, duplicateOf: null, document: 'none' },
+    })
     const rejected = await decide(row, { ...toRejected([passing]), inspection, at: laterBy(3) })
     const found = { ...inspection, checkedAt: laterBy(3) }
-    expect(await findInspectedVerification(read, row.id)).toEqual({ ...rejected, inspection: found, document: 'none' })
+    expect(await findInspectedVerification(read, row.id)).toEqual({
+      ...rejected,
+      ...{ inspection: found, duplicateOf: null, document: 'none' },
+    })
     const again = await register(intake, upload)
-    expect(await findInspectedVerification(read, row.id)).toEqual({ ...again, inspection: null, document: 'none' })
+    expect(await findInspectedVerification(read, row.id)).toEqual({
+      ...again,
+      ...{ inspection: null, duplicateOf: null, document: 'none' },
+    })
     expect(await findInspectedVerification(read, randomUUID())).toBeUndefined()
   })
 

@@ -13,7 +13,7 @@ import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import { createPublisher } from '../../shared/kafka.ts'
 import type { KafkaRecord } from '../../shared/kafka-records.ts'
-import { type AddressType, type Network, toDocumentKey, type Verification } from '../../shared/model.ts'
+import { type AddressType, isPassed, type Network, toDocumentKey, type Verification } from '../../shared/model.ts'
 import { beginInspection, findVerification, markVerificationsAnnounced } from '../../shared/verifications.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { catchError, createMemoryMetrics, noon } from '../support/fakes.ts'
@@ -96,8 +96,8 @@ async function verify({ id }: Verification) {
   await commit(sql, id, 1, toVerified(laterBy(-1)))
   await markVerificationsAnnounced(sql, [id], noon)
   const row = await findVerification(sql, id)
-  if (!row?.verifiedAt) throw new Error('expected a verified row')
-  return toUserVerified({ ...row, verifiedAt: row.verifiedAt })
+  if (!row || !isPassed(row)) throw new Error('expected a verified row')
+  return toUserVerified(row)
 }
 
 /** Its document is not there. */
@@ -378,7 +378,16 @@ test('a crash at any step sets the same going once more at most, and loses nothi
   expect(seen).toEqual(
     new Set([
       ...['lockWallets', 'publish', 'markWallets', 'lockVerifications', 'lockWaiting', 'takeTurn', 'strikeSettled'],
-      ...['noteMissingWallets', 'noteMissingVerdicts', 'lockDue', 'findWaiting', 'requeue', 'strike', 'noteTries'],
+      ...[
+        'noteMissingWallets',
+        'noteMissingVerdicts',
+        'noteUploadsNotCome',
+        'lockDue',
+        'findWaiting',
+        'requeue',
+        'strike',
+        'noteTries',
+      ],
     ]),
   )
 })

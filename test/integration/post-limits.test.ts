@@ -17,7 +17,7 @@ import type { Database } from '../../shared/database.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { extendVerified } from '../../shared/verifications.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { call, createMemoryLog, makeHttpEvent, noon } from '../support/fakes.ts'
+import { call, createMemoryLog, makeHttpEvent, noon, unlimited } from '../support/fakes.ts'
 
 let database: TestDatabase
 let owner: postgres.Sql
@@ -291,6 +291,7 @@ describe('the handler on these tables', () => {
     const objects: string[] = []
     const toHandler = (container: Database) =>
       createHandler({
+        ...unlimited,
         log: createMemoryLog(),
         now: () => noon,
         newId: randomUUID,

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { SQSEvent } from 'aws-lambda'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { commitArrival } from '../../functions/verification/commit-arrival.ts'
 import { createHandler } from '../../functions/verification/handler.ts'
 import type { InspectAnswer } from '../../functions/verification/verify-documents.ts'
 import { UnavailableError } from '../../shared/errors.ts'
@@ -101,6 +102,7 @@ const handle = createHandler({
   beginInspection: (id, attempt) => beginInspection(verification, id, attempt),
   findVerification: (id) => findVerification(verification, id),
   commitVerdict: (id, attempt, verdict) => commitVerdict(verification, id, attempt, verdict),
+  commitArrival: (arrival, verdict) => commitArrival(verification, arrival, verdict),
   markAnnounced: (ids, at) => markVerificationsAnnounced(verification, ids, at),
   macDocument: async (sha256) => createHash('sha256').update(sha256).digest(),
   ...keepsNothing,
@@ -160,7 +162,7 @@ const find = async (row: Verification) => await findVerification(verification, r
 test('a document that passes ours is with the vendor, and its message is acknowledged; the verdict comes later', async () => {
   const row = await defer()
   expect(await find(row)).toMatchObject({ status: 'processing' })
-  expect(vendor.checks.get(`${row.id}/1`)).toBe(Buffer.from(row.documentSha256).toString('hex'))
+  expect(vendor.checks.get(`${row.id}/1`)).toBe(Buffer.from(row.documentSha256 ?? []).toString('hex'))
   expect(world.published).toEqual([])
 
   expect(await callHook(toBody(row, 'approved'))).toBe(200)
@@ -225,6 +227,7 @@ test('a queue that leads out and is away is an outage: the document comes again'
     ...{ log, ...createMemoryMetrics(), now: () => noon, topic: 'user.verified', providerDefers: true },
     beginInspection: (id, attempt) => beginInspection(verification, id, attempt),
     ...{ findVerification: async () => undefined, commitVerdict: async () => undefined, markAnnounced: async () => {} },
+    commitArrival: async () => undefined,
     ...{ macDocument: async () => Buffer.alloc(32), publish: async () => {} },
     ...keepsNothing,
     inspect: createVendorProvider({
@@ -266,7 +269,7 @@ describe("the vendor's calls", () => {
   test('about an attempt that is over change nothing of the newest', async () => {
     const row = await defer()
     await commit(verification, row.id, 1, toExpired)
-    const again = await register(intake, { ...row, now: noon })
+    const again = await register(intake, { ...row, documentSha256: row.documentSha256 ?? Buffer.alloc(32), now: noon })
     expect(again).toMatchObject({ id: row.id, attempt: 2, status: 'pending' })
     expect(await callHook(toBody(row, 'approved'))).toBe(200)
     expect(await deliverQueue()).toBe(0)

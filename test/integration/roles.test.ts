@@ -64,10 +64,14 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
   app_intake: {
     'verification.verifications': {
       select: true,
-      insert: 'address_type created_at document_sha256 exclusive id network request_id user_id',
-      update: 'attempt exclusive reasons request_id status',
+      insert:
+        'address_type created_at document_sha256 exclusive id network request_id upload_content_type upload_expires_at upload_size user_id',
+      update: 'attempt exclusive reasons request_id status upload_expires_at',
     },
-    'verification.attempts': { select: true, insert: 'attempt began_at network user_id verification_id' },
+    'verification.attempts': {
+      ...{ select: true, insert: 'attempt began_at network user_id verification_id' },
+      update: 'decided_at status',
+    },
     'operations.rate_limits': { select: true, insert: '*', update: '*' },
     'operations.idempotency_keys': { select: true, insert: '*', update: '*', delete: true },
     'operations.heartbeats': { select: true, insert: '*', update: '*' },
@@ -75,7 +79,8 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
   app_verification: {
     'verification.verifications': {
       select: true,
-      update: 'announced_at document_mac reasons shares_document status verified_at',
+      update:
+        'announced_at attempt document_mac document_sha256 duplicate_of exclusive reasons request_id shares_document status verified_at',
     },
     'verification.attempts': { select: true, insert: '*', update: 'checks decided_at reasons rules_version status' },
     'verification.kept_documents': { select: true, insert: 'kept_at object_attempt object_id verification_id' },
@@ -105,7 +110,7 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
     'verification.verifications': {
       // Nothing of which users share a document.
       select:
-        'address_type announced_at attempt created_at document_sha256 extended_from id network reasons request_id status user_id verified_at',
+        'address_type announced_at attempt created_at document_sha256 duplicate_of extended_from id network reasons request_id status user_id verified_at',
     },
     'verification.attempts': { select: true },
     'verification.kept_documents': { select: 'erased_at verification_id' },
@@ -114,7 +119,7 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
   },
   app_erase: {
     // Of a verification no hash and no verdict's reasons.
-    'verification.verifications': { select: 'attempt extended_from id status user_id' },
+    'verification.verifications': { select: 'attempt duplicate_of extended_from id status user_id' },
     'verification.kept_documents': { select: true, update: 'erased_at erasing_since legal_hold' },
   },
   app_operate: {

@@ -42,6 +42,15 @@ export const accessTable: readonly AccessRow[] = [
     expected: { nobody: 401, owner: 202, other: 403, service: 202, wrongScope: 403, expired: 401 },
   },
   {
+    route: 'POST /verify/uploads',
+    target: 'Intake',
+    scope: 'verify:write',
+    request: ({ userId }) => ({
+      body: { user_id: userId, network: 'ethereum', content_type: 'application/pdf', size: 9 },
+    }),
+    expected: { nobody: 401, owner: 202, other: 403, service: 202, wrongScope: 403, expired: 401 },
+  },
+  {
     route: 'GET /verify/{verification_id}',
     target: 'Read',
     scope: 'verify:read',

@@ -48,7 +48,10 @@ export function createMemoryMetrics() {
   }
 }
 
-export function makeVerification(overrides: Partial<Verification> = {}): Verification {
+/** A verification whose document is known. */
+type Identified = Verification & { readonly documentSha256: Uint8Array }
+
+export function makeVerification(overrides: Partial<Identified> = {}): Identified {
   return {
     id: verificationId,
     userId: 'user-1',
@@ -67,16 +70,16 @@ export function makeVerification(overrides: Partial<Verification> = {}): Verific
 }
 
 /** What intake's tables answer to an upload that they took. */
-export const registered = (overrides: Partial<Verification> = {}): Registration => ({
+export const registered = (overrides: Partial<Identified> = {}): Registration => ({
   outcome: 'registered',
   verification: makeVerification(overrides),
 })
 
 /** As `GET /verify/{id}` finds it. */
 export const makeInspectedVerification = (overrides: Partial<InspectedVerification> = {}): InspectedVerification => ({
-  ...makeVerification(overrides),
-  inspection: overrides.inspection ?? null,
-  document: overrides.document ?? 'none',
+  ...makeVerification(),
+  ...{ inspection: null, duplicateOf: null, document: 'none' },
+  ...overrides,
 })
 
 export function makeWallet(overrides: Partial<Wallet> = {}): Wallet {
@@ -131,8 +134,12 @@ export function makeHttpEvent(overrides: Partial<APIGatewayProxyEvent> = {}): Ht
   return event as HttpRequest
 }
 
-/** Ports of intake for whoever tests something else: no limit is met, no key is known, nobody is verified. */
+/** Ports of intake for whoever tests something else: no limit is met, no key is known, nobody is verified, nothing uploaded. */
 export const unlimited = {
+  maxUploadBytes: 10_000,
+  expectUpload: async () => registered(),
+  keepUploadOpen: async () => undefined,
+  signUpload: async () => ({ url: 'https://documents.example/', fields: {} }),
   postLimit: { capacity: 10, refillPerSecond: 1 },
   takeToken: async () => ({ passed: true, secondsUntilFull: 1 }),
   claimKey: async () => ({ outcome: 'ours' }),

@@ -66,8 +66,7 @@ const acts: Readonly<Record<string, () => unknown>> = {
     const head = Buffer.from(makeFrameHead('copy', 0xffff_ffff))
     for (;;) writeSync(answers, head)
   },
-  lie: () =>
-    say('answer', JSON.stringify({ inspection: { verdict: 'passed' }, copyMediaType: null, usage: {} })),
+  lie: () => say('answer', JSON.stringify({ inspection: { verdict: 'passed' }, copyMediaType: null, usage: {} })),
   /** What it found is told as the name of a check. */
   look: () => {
     const variables = Object.keys(process.env).filter((name) => !ownVariables.includes(name))

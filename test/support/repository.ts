@@ -14,6 +14,7 @@ import {
   markErased,
   setLegalHold,
 } from '../../functions/erase/erase-tables.ts'
+import { expectUpload, keepUploadOpen } from '../../functions/intake/expect-upload.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from '../../functions/intake/limit-tables.ts'
 import type { Upload } from '../../functions/intake/register-upload.ts'
 import {
@@ -24,6 +25,8 @@ import {
 } from '../../functions/operate/dead-letter-tables.ts'
 import { findVaultUse } from '../../functions/operate/vault-use.ts'
 import { findInspectedVerification } from '../../functions/read/find-verification.ts'
+import { commitArrival } from '../../functions/verification/commit-arrival.ts'
+import { lockEarlier, makeDuplicate, noteDocument, openEarlier } from '../../functions/verification/upload-tables.ts'
 import { classifyRecord } from '../../functions/wallet/records.ts'
 import { type IssuedWallet, reserveAccounts, runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
 import type { Sql } from '../../shared/database.ts'
@@ -96,6 +99,18 @@ export const repository: readonly RepositoryCall[] = [
     runBy: ['app_intake'],
   },
   {
+    name: 'expectUpload, keepUploadOpen',
+    // The second time it is expected already.
+    work: async (sql) => {
+      const { documentSha256: _, ...asked } = upload
+      const terms = { contentType: 'image/png', size: 9, expiresAt: noon }
+      const expected = { ...asked, ...terms, network: 'ethereum', addressType: 'eip55' } as const
+      for (let time = 0; time < 2; time++) await expectUpload(sql, { ...expected, id: randomUUID() }, 1000)
+      await keepUploadOpen(sql, randomUUID(), { now: noon, expiresAt: noon })
+    },
+    runBy: ['app_intake'],
+  },
+  {
     name: 'extendVerified',
     work: (sql) =>
       extendVerified(sql, {
@@ -131,6 +146,7 @@ export const repository: readonly RepositoryCall[] = [
         expect(await tables.takeTurn()).toBe(true)
         await tables.noteMissingWallets(noon, noon, 1)
         await tables.noteMissingVerdicts(noon, { now: noon, nextAt: noon }, 1)
+        await tables.noteUploadsNotCome(noon, 1)
         const id = randomUUID()
         for (const missing of ['wallet', 'verdict'] as const) {
           await tables.strikeSettled(missing)
@@ -212,6 +228,18 @@ export const repository: readonly RepositoryCall[] = [
   {
     name: 'commitVerdict',
     work: (sql) => commit(sql, makeVerification().id, 1, toVerified()),
+    runBy: ['app_verification'],
+  },
+  {
+    name: 'commitArrival, and all that is asked of an upload',
+    work: async (sql) => {
+      const arrival = { id: randomUUID(), attempt: 1, documentSha256: upload.documentSha256 }
+      expect(await commitArrival(sql, arrival, toVerified())).toBeUndefined()
+      await lockEarlier(sql, makeVerification(), arrival.documentSha256)
+      await noteDocument(sql, arrival)
+      await makeDuplicate(sql, arrival.id, arrival.id, noon)
+      await openEarlier(sql, makeVerification(), arrival.id)
+    },
     runBy: ['app_verification'],
   },
   {

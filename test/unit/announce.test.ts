@@ -8,8 +8,8 @@ import type { WaitingRecord } from '../../functions/announce/waiting.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified, toWalletCreated } from '../../shared/events.ts'
 import type { Publication } from '../../shared/kafka.ts'
+import type { PassedVerification } from '../../shared/model.ts'
 import { createNudge, isNudge } from '../../shared/nudge.ts'
-import type { UnannouncedVerification } from '../../shared/verifications.ts'
 import type { UnannouncedWallet } from '../../shared/wallets.ts'
 import {
   catchError,
@@ -25,7 +25,7 @@ afterEach(() => vi.useRealTimers())
 const makeId = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
 const minutesAgo = (minutes: number) => new Date(noon.getTime() - minutes * 60_000)
 
-const makeVerified = (number: number, verifiedAt: Date): UnannouncedVerification => ({
+const makeVerified = (number: number, verifiedAt: Date): PassedVerification => ({
   ...makeVerification({ id: makeId(number), userId: `user-${number}`, status: 'verified' }),
   verifiedAt,
 })
@@ -64,6 +64,7 @@ const nothingMissing: NetTables = {
   takeTurn: async () => true,
   noteMissingWallets: async () => 0,
   noteMissingVerdicts: async () => 0,
+  noteUploadsNotCome: async () => 0,
   strikeSettled: async () => {},
   lockDue: async () => [],
   strike: async () => {},
@@ -74,7 +75,7 @@ const nothingMissing: NetTables = {
 function setUp(
   rows: {
     wallets?: UnannouncedWallet[]
-    verifications?: UnannouncedVerification[]
+    verifications?: PassedVerification[]
     waiting?: WaitingRecord[]
     rootExists?: boolean
   } = {},

@@ -369,7 +369,7 @@ describe('422: a field is missing or wrong', () => {
 describe('413 and 415: the document itself', () => {
   it.each([1001, 1002, 1003, 5000])('%i bytes where 1000 are allowed', async (size) => {
     const document = Buffer.concat([jpg, Buffer.alloc(size - jpg.length)]).toString('base64')
-    const detail = `expected a document of at most 1000 bytes; got ${size}`
+    const detail = `expected a document of at most 1000 bytes; got ${size}; POST /verify/uploads tells where to upload a larger one`
     await expectProblem(makeBody({ document }), 413, 'document_too_large', detail)
   })
 

@@ -95,6 +95,7 @@ describe('GET /verify/{verification_id}', () => {
       network: 'ethereum',
       address_type: 'eip55',
       status: 'verified',
+      duplicate_of: null,
       attempt: 1,
       reasons: [],
       inspection: null,
@@ -114,6 +115,20 @@ describe('GET /verify/{verification_id}', () => {
     })
     const answer = await getVerification(verificationId)
     expect(answer.body).toMatchObject({ status: 'rejected', reasons, verified_at: null })
+  })
+
+  it('tells which other one answers for a duplicate', async () => {
+    const duplicateOf = '00000000-0000-4000-8000-000000000009'
+    const { getVerification } = setUp({
+      findVerification: async () => makeInspectedVerification({ status: 'verified', verifiedAt: noon, duplicateOf }),
+    })
+    const answer = await getVerification(verificationId)
+    expect(answer.body).toMatchObject({
+      verification_id: verificationId,
+      duplicate_of: duplicateOf,
+      status: 'verified',
+    })
+    expect(answer.headers['cache-control']).toMatch(/max-age/)
   })
 
   it('tells how the verdict on the newest attempt came about, and nothing of what users share', async () => {

@@ -70,6 +70,8 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
   const kept = new Set<string>()
   /** Of documents that somebody else was verified with. */
   const sharedMacs = new Set<string>()
+  /** Of an upload's bytes: the verification that answers for it. */
+  const answering = new Map<string, Verification>()
   const faults = new Map<string, Error>()
   const log = createMemoryLog()
   const metrics = createMemoryMetrics()
@@ -117,6 +119,13 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
       const mac = verdict.status === 'verified' ? Buffer.from(verdict.documentMac).toString('hex') : ''
       return { verification, sharesDocument: sharedMacs.has(mac) }
     },
+    commitArrival: async ({ id, attempt, documentSha256 }, verdict) => {
+      step('arrive')
+      const earlier = answering.get(Buffer.from(documentSha256).toString('hex'))
+      if (earlier) return { verification: earlier, sharesDocument: false }
+      update(id, { documentSha256 })
+      return await ports.commitVerdict(id, attempt, verdict)
+    },
     macDocument: async (documentSha256) => {
       step('mac')
       return createHash('sha256').update('key').update(documentSha256).digest()
@@ -155,7 +164,7 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
   }
   const handle = createHandler(ports)
   const deliver = (...messages: { messageId: string; body: string }[]) => handle({ Records: messages } as SQSEvent)
-  return { table, objects, kept, steps, published, verdicts, sharedMacs, faults, log, metrics, deliver }
+  return { table, objects, kept, steps, published, verdicts, sharedMacs, answering, faults, log, metrics, deliver }
 }
 
 /** One row, one message; answers which messages are to come again. */
@@ -312,6 +321,63 @@ describe('no verdict: the message comes again', () => {
       expect(steps).toEqual([])
     },
   )
+})
+
+describe('an upload, of which nobody knows what it is', () => {
+  const upload: Verification = { ...makeVerification(), documentSha256: null }
+
+  it('is what was read', async () => {
+    const { steps, row, published, batchItemFailures } = await verify(upload, passed)
+    expect(steps.slice(0, 7)).toEqual(['begin', 'inspect', 'mac', 'arrive', 'commit', 'publish', 'mark'])
+    expect(row).toMatchObject({ status: 'verified', announcedAt: noon })
+    expect(Buffer.from(row?.documentSha256 ?? []).toString('hex')).toBe(sha256OfNothing)
+    expect(published).toEqual([
+      { topic: 'user.verified', ...toUserVerified({ ...makeVerification(), verifiedAt: noon }) },
+    ])
+    expect(batchItemFailures).toEqual([])
+  })
+
+  it('that is rejected is known as well', async () => {
+    const { steps, row } = await verify(upload, refused)
+    expect(steps.slice(0, 4)).toEqual(['begin', 'inspect', 'arrive', 'commit'])
+    expect(Buffer.from(row?.documentSha256 ?? []).toString('hex')).toBe(sha256OfNothing)
+  })
+
+  it.each([
+    ['never came', { outcome: 'absent' } as const, 'expired'],
+    ['crashed the inspection', crashed, 'rejected'],
+  ])('that %s stays unknown', async (_, answer, status) => {
+    const { steps, row } = await verify(upload, answer, answer)
+    expect(steps).not.toContain('arrive')
+    expect(row).toMatchObject({ status, documentSha256: null })
+  })
+
+  it('of bytes that another verification answers for announces that one, unless it was', async () => {
+    for (const [announcedAt, count] of [
+      [null, 1],
+      [noon, 0],
+    ] as const) {
+      const earlier = makeVerification({ id: makeId(5), status: 'verified', verifiedAt: noon, announcedAt })
+      const { deliver, answering, published, objects } = setUp([upload, earlier], { [keyOf(upload)]: [passed] })
+      answering.set(sha256OfNothing, earlier)
+      expect((await deliver(makeMessage('m1', keyOf(upload)))).batchItemFailures).toEqual([])
+      expect(published).toHaveLength(count)
+      // What was uploaded goes, and the document of the other one stays.
+      expect([...objects].filter((key) => key.includes(upload.id))).toEqual([])
+      expect([...objects].filter((key) => key.includes(earlier.id))).not.toEqual([])
+      for (const { value } of published)
+        expect(JSON.parse(String(value))).toMatchObject({ verification_id: earlier.id })
+    }
+  })
+
+  it('whose message comes again is announced by the verification that answers, whatever its attempt', async () => {
+    const earlier = makeVerification({ id: makeId(5), attempt: 4, status: 'verified', verifiedAt: noon })
+    const { table, deliver, published } = setUp([upload, earlier])
+    // As the SQL finds it: the row of the upload is a duplicate.
+    table.set(upload.id, earlier)
+    expect((await deliver(makeMessage('m1', keyOf(upload)))).batchItemFailures).toEqual([])
+    expect(published.map(({ value }) => JSON.parse(String(value)).verification_id)).toEqual([earlier.id])
+  })
 })
 
 describe('a message that comes again', () => {
