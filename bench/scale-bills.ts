@@ -12,6 +12,7 @@ export function priceMillion(): number {
     (amounts.s3Puts / 1e3) * prices.s3PutThousand +
     (amounts.s3Gets / 1e3) * prices.s3GetThousand +
     amounts.s3GbMonths * prices.s3GbMonth +
+    (amounts.kmsRequests / 1e4) * prices.kmsTenThousand +
     (amounts.sqsRequests / 1e6) * prices.sqsMillion +
     (amounts.auroraIos / 1e6) * prices.auroraIoMillion +
     amounts.logGb * prices.logGb +
@@ -53,6 +54,12 @@ export const bills: readonly Need[] = [
     what: 'Aurora: storage, when all are there',
     formula: 'N × bytes × $0.10 a GB',
     of: (users) => ((users * (measured.tableBytes + measured.indexBytes)) / 1e9) * prices.auroraGbMonth,
+    unit: '$',
+  },
+  {
+    what: 'S3: clean copies, when all are there',
+    formula: 'N × 1 MB × $0.023 a GB, for five years',
+    of: (users) => ((users * assumed.documentBytes) / 1e9) * prices.s3GbMonth,
     unit: '$',
   },
   { what: '`prod` idle', formula: 'docs/operations.md', of: () => idleMonth, unit: '$' },

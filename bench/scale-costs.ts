@@ -34,7 +34,6 @@ export const assumed = {
   /** Requests of a new user: POST, three readings of the verification, one of the wallet (docs/operations.md, "Cost"). */
   requestsOfNewUser: 5,
   documentBytes: 1e6,
-  documentDays: 15,
   /** Seconds that one invocation takes for one request, document or, besides its wallets' CPU, batch. */
   seconds: {
     intake: 0.3,
@@ -87,6 +86,7 @@ export const prices = {
   s3PutThousand: 0.005,
   s3GetThousand: 0.0004,
   s3GbMonth: 0.023,
+  kmsTenThousand: 0.03,
   sqsMillion: 0.4,
   auroraIoMillion: 0.2,
   auroraGbMonth: 0.1,
@@ -96,16 +96,17 @@ export const prices = {
 } as const
 
 /** US dollars a month of `prod` that nobody uses (docs/operations.md, "Idle, a month"). */
-export const idleMonth = 1325
+export const idleMonth = 1327
 
 /** Of a million new users with one wallet each: the amounts of docs/operations.md, "A million wallets". */
 export const amountsOfMillion = {
   requests: 5e6,
   lambdaGbSeconds: 0.9e6,
   lambdaRequests: 13e6,
-  s3Puts: 1e6,
+  s3Puts: 3e6,
   s3Gets: 1e6,
-  s3GbMonths: 500,
+  s3GbMonths: 1000,
+  kmsRequests: 3e6,
   sqsRequests: 3e6,
   auroraIos: 50e6,
   logGb: 10,

@@ -124,14 +124,14 @@ export const needs: readonly Need[] = [
   },
   {
     what: 'S3: documents kept',
-    formula: `N / ${assumed.growthDays} days × ${assumed.documentDays} days`,
-    of: (users) => (users / assumed.growthDays) * assumed.documentDays,
+    formula: 'N: one of each, for five years',
+    of: (users) => users,
     unit: '',
   },
   {
     what: 'S3: bytes kept',
     formula: 'documents × 1 MB',
-    of: (users) => (users / assumed.growthDays) * assumed.documentDays * assumed.documentBytes,
+    of: (users) => users * assumed.documentBytes,
     unit: 'B',
   },
   {

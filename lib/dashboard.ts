@@ -11,7 +11,8 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
 import { toAlarmName } from './alarms.ts'
-import { type Chart, chartAsked, chartGround, chartIssued, chartJudged, chartTold } from './dashboard-charts.ts'
+import { type Chart, chartAsked, chartIssued, chartJudged, chartTold } from './dashboard-charts.ts'
+import { chartGround } from './dashboard-ground.ts'
 import type { ServiceMetrics } from './service-metrics.ts'
 
 export interface DashboardProps {

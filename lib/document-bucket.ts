@@ -146,51 +146,37 @@ export class DocumentBucket extends Construct {
 
   /** Lets a function put documents. */
   grantPut(identity: FunctionIdentity): { DOCUMENT_BUCKET: string } {
-    identity.allow({
-      sid: 'PutDocuments',
-      actions: ['s3:PutObject'],
-      resources: [this.bucket.arnForObjects(`${incoming}*`)],
-    })
     this.key.grantEncrypt(identity)
-    identity.callS3()
-    return { DOCUMENT_BUCKET: this.bucket.bucketName }
+    return this.allow(identity, 'PutDocuments', 's3:PutObject', [incoming])
   }
 
   /** Lets a function get documents, and be told 404 of one that is not there: without the list, S3 answers 403. */
   grantGet(identity: FunctionIdentity): { DOCUMENT_BUCKET: string } {
-    identity.allow({
-      sid: 'GetDocuments',
-      actions: ['s3:GetObject'],
-      resources: [this.bucket.arnForObjects(`${incoming}*`)],
-    })
-    identity.allow({
-      sid: 'TellMissingDocuments',
-      actions: ['s3:ListBucket'],
-      resources: [this.bucket.bucketArn],
-    })
+    const resources = [this.bucket.bucketArn]
+    identity.allow({ sid: 'TellMissingDocuments', actions: ['s3:ListBucket'], resources })
     this.key.grantDecrypt(identity)
-    return { DOCUMENT_BUCKET: this.bucket.bucketName }
+    return this.allow(identity, 'GetDocuments', 's3:GetObject', [incoming])
   }
 
   /** Lets a function put the sealed copies of documents that passed. It cannot read them. */
   grantKeep(identity: FunctionIdentity): { DOCUMENT_BUCKET: string } {
-    identity.allow({
-      sid: 'KeepCopies',
-      actions: ['s3:PutObject'],
-      resources: [this.bucket.arnForObjects(`${kept}*`)],
-    })
     this.key.grantEncrypt(identity)
-    identity.callS3()
-    return { DOCUMENT_BUCKET: this.bucket.bucketName }
+    return this.allow(identity, 'KeepCopies', 's3:PutObject', [kept])
   }
 
   /** Lets a function delete documents and their copies, unread. */
   grantDelete(identity: FunctionIdentity): { DOCUMENT_BUCKET: string } {
-    identity.allow({
-      sid: 'DeleteDocuments',
-      actions: ['s3:DeleteObject'],
-      resources: [incoming, kept].map((prefix) => this.bucket.arnForObjects(`${prefix}*`)),
-    })
+    return this.allow(identity, 'DeleteDocuments', 's3:DeleteObject', [incoming, kept])
+  }
+
+  private allow(
+    identity: FunctionIdentity,
+    sid: string,
+    action: string,
+    prefixes: readonly string[],
+  ): { DOCUMENT_BUCKET: string } {
+    const resources = prefixes.map((prefix) => this.bucket.arnForObjects(`${prefix}*`))
+    identity.allow({ sid, actions: [action], resources })
     identity.callS3()
     return { DOCUMENT_BUCKET: this.bucket.bucketName }
   }

@@ -17,8 +17,8 @@ const budgets: Readonly<Partial<Record<FunctionName, number>>> = {
   read: 450_000,
   authorize: 200_000,
   docs: 200_000,
-  // Two AWS clients, Kafka and Postgres.
-  verification: 950_000,
+  // Three AWS clients, one of them S3's, Kafka and Postgres.
+  verification: 1_050_000,
 }
 /** Nobody waits for the others, but the wallet function's start is a part of every first wallet. */
 const budgetOfOthers = 900_000
