@@ -15,6 +15,7 @@ import { toDocumentKey, type Verification } from '../../shared/model.ts'
 import {
   beginInspection,
   commitVerdict,
+  findKeptAttempts,
   findVerification,
   markVerificationsAnnounced,
 } from '../../shared/verifications.ts'
@@ -40,6 +41,7 @@ const world = {
   documents: new Map<string, Uint8Array>(),
   published: [] as Publication[],
   now: noon,
+  destroyed: [] as string[],
   queueIsAway: false,
 }
 
@@ -73,6 +75,7 @@ beforeEach(() => {
   world.queue.length = 0
   world.submissions.length = 0
   world.published.length = 0
+  world.destroyed.length = 0
   Object.assign(world, { now: noon, queueIsAway: false })
   vendor.setAway(false)
 })
@@ -86,15 +89,17 @@ async function inspect({ key }: { readonly key: string }): Promise<InspectAnswer
   if (!document) return { outcome: 'absent' }
   const sha256 = createHash('sha256').update(document).digest('hex')
   const inspected = { outcome: 'inspected', rulesVersion: '7', checks, sha256 } as const
-  if (!Buffer.from(document).toString().startsWith('bad')) return { ...inspected, verdict: 'passed' }
+  if (!Buffer.from(document).toString().startsWith('bad')) return { ...inspected, verdict: 'passed', kept: true }
   return { ...inspected, verdict: 'rejected', reasons: [{ code: 'blank', message: 'Nothing is seen.', retry: false }] }
 }
 
-/** Documents lie in the test's own world, and copies are not its subject. */
-const keepsNothing = {
-  findKeptAttempts: async () => [],
-  deleteDataKeys: async () => {},
-  deleteDocuments: async () => {},
+/** Documents lie in the test's own world; of keys it knows which were destroyed. */
+const keeping = {
+  findKeptAttempts: (id: string) => findKeptAttempts(verification, id),
+  deleteDataKeys: async (keys: readonly string[]) => void world.destroyed.push(...keys),
+  deleteDocuments: async (keys: readonly string[]) => {
+    for (const key of keys) world.documents.delete(key)
+  },
 }
 
 const handle = createHandler({
@@ -105,7 +110,7 @@ const handle = createHandler({
   commitArrival: (arrival, verdict) => commitArrival(verification, arrival, verdict),
   markAnnounced: (ids, at) => markVerificationsAnnounced(verification, ids, at),
   macDocument: async (sha256) => createHash('sha256').update(sha256).digest(),
-  ...keepsNothing,
+  ...keeping,
   publish: async (publications) => void world.published.push(...publications),
   inspect: createVendorProvider({
     inspect,
@@ -162,6 +167,7 @@ const find = async (row: Verification) => await findVerification(verification, r
 test('a document that passes ours is with the vendor, and its message is acknowledged; the verdict comes later', async () => {
   const row = await defer()
   expect(await find(row)).toMatchObject({ status: 'processing' })
+  expect(world.documents.has(toDocumentKey(row))).toBe(true)
   expect(vendor.checks.get(`${row.id}/1`)).toBe(Buffer.from(row.documentSha256 ?? []).toString('hex'))
   expect(world.published).toEqual([])
 
@@ -169,6 +175,9 @@ test('a document that passes ours is with the vendor, and its message is acknowl
   expect(await deliverQueue()).toBe(0)
   expect(await find(row)).toMatchObject({ status: 'verified', announcedAt: noon })
   expect(world.published.map(({ key }) => key)).toEqual([row.userId])
+  // The original goes with the verdict; the copy that ours had sealed before it was handed on stays.
+  expect(world.documents.has(toDocumentKey(row))).toBe(false)
+  expect(await findKeptAttempts(verification, row.id)).toEqual([1])
   const [attempt] = await verification`
     select status, rules_version, checks from verification.attempts where verification_id = ${row.id}`
   expect(attempt).toEqual({
@@ -189,6 +198,8 @@ test('what the vendor declines is rejected, in words that a person can act on', 
     ],
   })
   expect(world.published).toEqual([])
+  expect(world.documents.has(toDocumentKey(row))).toBe(false)
+  expect(world.destroyed).toEqual([expect.stringContaining(row.id)])
 })
 
 test('what ours rejects, and what is not there, the vendor never sees', async () => {
@@ -229,7 +240,7 @@ test('a queue that leads out and is away is an outage: the document comes again'
     ...{ findVerification: async () => undefined, commitVerdict: async () => undefined, markAnnounced: async () => {} },
     commitArrival: async () => undefined,
     ...{ macDocument: async () => Buffer.alloc(32), publish: async () => {} },
-    ...keepsNothing,
+    ...keeping,
     inspect: createVendorProvider({
       ...{ inspect, keep: async () => {} },
       submit: () => Promise.reject(new UnavailableError('inspection', 'the queue is away')),
