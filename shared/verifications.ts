@@ -111,7 +111,7 @@ export async function commitVerdict(
 }
 
 /** Of two users who are verified with one document at once, the second sees the first. Held until the transaction ends. */
-async function lockDocument(tx: Sql, documentMac: Uint8Array): Promise<void> {
+export async function lockDocument(tx: Sql, documentMac: Uint8Array): Promise<void> {
   const mac = Buffer.from(documentMac)
   await tx`select pg_advisory_xact_lock(${mac.readInt32BE(0)}::integer, ${mac.readInt32BE(4)}::integer)`
 }

@@ -3,7 +3,7 @@
 import postgres from 'postgres'
 import { inTransaction, type Sql } from '../../shared/database.ts'
 import { UnavailableError } from '../../shared/errors.ts'
-import { commitVerdict, type Decision, type Verdict } from '../../shared/verifications.ts'
+import { commitVerdict, type Decision, lockDocument, type Verdict } from '../../shared/verifications.ts'
 import { type Arrival, lockEarlier, lockUpload, makeDuplicate, noteDocument, openEarlier } from './upload-tables.ts'
 
 /** How often to look again when a row of the same document was made meanwhile: that of a further wallet. */
@@ -33,6 +33,8 @@ const isSameTwice = (error: unknown) =>
   error instanceof postgres.PostgresError && error.code === '23505' && error.table_name === 'verifications'
 
 async function commit(tx: Sql, arrival: Arrival, verdict: Verdict): Promise<Decision | undefined> {
+  // Before any row, as whoever commits a verdict on the earlier one does: each would wait for what the other holds.
+  if (verdict.status === 'verified') await lockDocument(tx, verdict.documentMac)
   const upload = await lockUpload(tx, arrival)
   if (!upload) return await commitVerdict(tx, arrival.id, arrival.attempt, verdict)
 
