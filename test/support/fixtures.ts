@@ -14,17 +14,27 @@ export function makeLetter(text: string): Uint8Array {
   return Buffer.concat([letter.subarray(0, at), comment, letter.subarray(at)])
 }
 
-/** A photograph of exactly so many bytes, 8 MiB at least: of noise, which no encoder makes smaller, and filled up by comments. */
+/**
+ * A photograph of exactly so many bytes, 8 MiB at least: of a page with blocks for words, under noise, which no encoder makes
+ * smaller, and filled up by comments.
+ */
 export async function makePhoto(size: number): Promise<Uint8Array> {
   const [width, height] = [3200, 2400]
   const pixels = Buffer.alloc(width * height * 3)
   // Xorshift (Marsaglia, 2003).
   let state = 1
-  for (let at = 0; at < pixels.length; at++) {
+  const random = (below: number) => {
     state ^= state << 13
     state ^= state >>> 17
     state ^= state << 5
-    pixels[at] = state & 0xff
+    return (state >>> 0) % below
+  }
+  const words = Array.from({ length: 100 }, (_, line) =>
+    Array.from({ length: 100 }, () => line % 2 === 1 && random(4) > 0),
+  )
+  for (let at = 0; at < pixels.length; at++) {
+    const [x, y] = [Math.floor(at / 3) % width, Math.floor(at / 3 / width)]
+    pixels[at] = (words[Math.floor(y / 24)]?.[Math.floor(x / 32)] ? 20 : 140) + random(96)
   }
   const photo = await sharp(pixels, { raw: { width, height, channels: 3 } })
     .jpeg({ quality: 90 })
