@@ -31,7 +31,7 @@ type Name = { readonly what: string; readonly how?: string }
 const asImage = 'Open it and save or export it as a JPG or PNG'
 const asPdf = 'Print or export it as a PDF'
 const rendered = 'Export the photograph as a JPG in the camera or with the program that develops it'
-const unpacked = 'Unpack it, and upload the JPG, PNG or PDF that is in it'
+const unpacked = 'Unpack it until you have the JPG, PNG or PDF that is in it'
 const still = 'Take a photograph of the document, or save one frame as a JPG or PNG'
 const heic = {
   what: 'a HEIC picture, as iPhones take them',

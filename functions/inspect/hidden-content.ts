@@ -16,7 +16,7 @@ export function findHiddenContent(bytes: Uint8Array): readonly Finding[] {
   const name =
     findSignature(file, 1) ?? findPdf(file) ?? findScriptInSegment(file) ?? findContentOfCompressedChunks(file)
   if (name === undefined) return []
-  const message = `The file holds ${name} besides the document. Open it, export it anew as a JPG, PNG or PDF, and upload the new file.`
+  const message = `The file holds ${name} besides the document. Photograph or scan the document again, or upload a screenshot of it.`
   return [{ code: 'hidden_content', message }]
 }
 
