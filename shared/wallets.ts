@@ -35,7 +35,10 @@ export async function findWalletByAddress(sql: Sql, network: Network, address: s
   return wallet
 }
 
-/** A wallet and when it was asked for; null when more than one attempt was needed, or it was not asked for here. */
+/**
+ * A wallet and when it was asked for; null when that does not tell how long it took: more than one attempt was needed, the
+ * document was uploaded when the client liked, or it was not asked for here.
+ */
 export type UnannouncedWallet = Wallet & { readonly askedAt: Date | null }
 
 /** Issued wallets that were not announced; oldest first. Locked, those of others skipped. */
@@ -45,6 +48,7 @@ export async function lockUnannouncedWallets(sql: Sql, limit: number): Promise<r
       select min(asked.created_at) from verification.verifications as asked
       where asked.user_id = wallets.user_id and asked.network = wallets.network
         and asked.address_type = wallets.address_type and asked.status = 'verified' and asked.attempt = 1
+        and asked.upload_expires_at is null
     ) as "askedAt"
     from wallet.wallets
     where announced_at is null

@@ -349,7 +349,7 @@ test('the backlog is what is committed and not announced, and what waits; the ol
   expect(await readRest()).toEqual({ unannounced: nothing, waiting: nothing, ...lacks })
 })
 
-test('a wallet tells when it was asked for: at the first POST whose first attempt passed', async () => {
+test('a wallet tells when it was asked for: at the first POST with a document whose first attempt passed', async () => {
   const insert = (document: string, attempt: number, seconds: number, verified = true) => owner`
     insert into verification.verifications
       (id, user_id, network, address_type, document_sha256, request_id, created_at, attempt, status, verified_at)
@@ -361,6 +361,13 @@ test('a wallet tells when it was asked for: at the first POST whose first attemp
   expect(await findAsked()).toBeNull()
   await insert('rejected', 1, 50, false)
   await insert('again', 2, 40)
+  expect(await findAsked()).toBeNull()
+  await owner`
+    insert into verification.verifications
+      (id, user_id, network, address_type, document_sha256, request_id, created_at, status, verified_at, upload_content_type,
+       upload_size, upload_expires_at)
+    values (gen_random_uuid(), 'issued 1', 'tron', 'base58check', sha256('uploaded'), 'request-1', ${laterBy(-800)},
+      'verified', ${noon}, 'image/png', 1, ${noon})`
   expect(await findAsked()).toBeNull()
   await insert('later', 1, 20)
   await insert('first', 1, 30)
