@@ -54,16 +54,33 @@ export async function findVerification(sql: Sql, id: string): Promise<Verificati
 }
 
 /**
- * Marks that attempt as being inspected; undefined when it is decided already, or when it is no longer the newest. One that
- * expired is inspected after all when its document comes: the client was told 202 while the document was looked for.
+ * How long (s) a reader of an upload keeps others away: longer than `verification` and an `inspect` that it called last can
+ * live, shorter than the pause before a message comes again.
+ */
+const longestReading = 60
+
+/**
+ * Marks that attempt as being inspected; undefined when it is decided already, when it is no longer the newest, or when
+ * somebody reads the same upload. One that expired is inspected after all when its document comes: the client was told 202
+ * while the document was looked for.
  *
+ * @param options `reads`: whether its object will be read
  * @throws {UnavailableError} when it had expired and the user has another attempt under way by now: this one waits for it
  */
-export async function beginInspection(sql: Sql, id: string, attempt: number): Promise<Verification | undefined> {
+export async function beginInspection(
+  sql: Sql,
+  id: string,
+  attempt: number,
+  options: { readonly reads: boolean } = { reads: true },
+): Promise<Verification | undefined> {
+  const { reads } = options
   try {
     const [row] = await sql<VerificationRow[]>`
-      update verification.verifications set status = 'processing'
+      update verification.verifications set status = 'processing',
+        read_until = case when ${reads} and document_sha256 is null
+          then statement_timestamp() + make_interval(secs => ${longestReading}) else read_until end
       where id = ${id} and attempt = ${attempt} and status in ('pending', 'processing', 'expired')
+        and (not ${reads} or document_sha256 is not null or read_until is null or read_until <= statement_timestamp())
       returning ${verificationColumns(sql)}`
     return row
   } catch (error) {
@@ -89,7 +106,7 @@ export type Verdict = { readonly at: Date; readonly inspection: InspectionRecord
 export type Decision = { readonly verification: Verification; readonly sharesDocument: boolean }
 
 /**
- * Commits the verdict on that attempt, unless there is one: the first stands, for ever.
+ * Commits the verdict on that attempt, unless there is one: the first stands, for ever. Of an upload another one may answer.
  * Undefined when that attempt is no longer the newest.
  */
 export async function commitVerdict(
@@ -106,7 +123,9 @@ export async function commitVerdict(
     : decide(sql, id, attempt, verdict))
   if (decided) return decided
   const [row] = await sql<VerificationRow[]>`
-    select ${verificationColumns(sql)} from verification.verifications where id = ${id} and attempt = ${attempt}`
+    select ${verificationColumns(sql)} from verification.verifications
+    where id = (
+      select coalesce(duplicate_of, id) from verification.verifications where id = ${id} and attempt = ${attempt})`
   return row && { verification: row, sharesDocument: false }
 }
 

@@ -59,7 +59,7 @@ const handle = createHandler({
   measure,
   now,
   topic: environment.USER_VERIFIED_TOPIC,
-  beginInspection: (id, attempt) => database.run((sql) => beginInspection(sql, id, attempt)),
+  beginInspection: (id, attempt, options) => database.run((sql) => beginInspection(sql, id, attempt, options)),
   findVerification: (id) => database.run((sql) => findVerification(sql, id)),
   macDocument: createMacDocument(kms, environment.DOCUMENT_MAC_KEY_ARN),
   commitVerdict: (id, attempt, verdict) => database.run((sql) => commitVerdict(sql, id, attempt, verdict)),

@@ -15,7 +15,7 @@ import {
   type Reason,
   type Verification,
 } from '../../shared/model.ts'
-import type { Decision, Verdict } from '../../shared/verifications.ts'
+import { type Decision, isActive, type Verdict } from '../../shared/verifications.ts'
 import { type DiscardPorts, discardDocument } from './discard.ts'
 import type { Arrival } from './upload-tables.ts'
 
@@ -52,7 +52,11 @@ export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'meas
     readonly log: Log
     readonly now: () => Date
     readonly topic: string
-    readonly beginInspection: (id: string, attempt: number) => Promise<Verification | undefined>
+    readonly beginInspection: (
+      id: string,
+      attempt: number,
+      options: { readonly reads: boolean },
+    ) => Promise<Verification | undefined>
     readonly findVerification: (id: string) => Promise<Verification | undefined>
     readonly commitVerdict: (id: string, attempt: number, verdict: Verdict) => Promise<Decision | undefined>
     /** As `commitVerdict`, of an upload: it comes out now whose document it is, so another verification may answer. */
@@ -119,12 +123,16 @@ async function judge(
   }
 }
 
-/** One verdict for each reason. The time is that of a first attempt: before a later one the client took its own. */
-function countVerdict(ports: VerifyDocumentsPorts, { attempt, createdAt }: Verification, verdict: Verdict): void {
+/**
+ * One verdict for each reason. The time is that of a first attempt of a document that came with its request: before a later
+ * one, and before an upload, the client took its own.
+ */
+function countVerdict(ports: VerifyDocumentsPorts, begun: Verification, verdict: Verdict): void {
   const passedOrLost = verdict.status === 'verified' ? 'passed' : 'lost'
   const codes = verdict.status === 'rejected' ? verdict.reasons.map(({ code }) => code) : [passedOrLost]
   for (const code of codes) ports.count('verdicts', 1, { reason: toVerdictReason(code) })
-  if (attempt === 1) ports.measure('verdict_milliseconds', ports.now().getTime() - createdAt.getTime())
+  if (begun.attempt !== 1 || begun.documentSha256 === null) return
+  ports.measure('verdict_milliseconds', ports.now().getTime() - begun.createdAt.getTime())
 }
 
 /**
@@ -137,10 +145,13 @@ async function decide(
   options: { readonly named: DocumentAttempt; readonly told: InspectAnswer | undefined },
 ): Promise<Verification | undefined> {
   const { named, told } = options
-  const begun = await ports.beginInspection(named.id, named.attempt)
+  const begun = await ports.beginInspection(named.id, named.attempt, { reads: told === undefined })
   if (!begun) {
     const row = await ports.findVerification(named.id)
     if (!row) throw new Error(`expected a row for the object of verification ${named.id}; got none`)
+    if (row.id === named.id && row.attempt === named.attempt && isActive(row)) {
+      throw new UnavailableError('inspection', 'somebody else reads the same upload')
+    }
     // Of an upload another one may answer.
     return row.id !== named.id || row.attempt === named.attempt ? row : undefined
   }

@@ -104,7 +104,7 @@ const keeping = {
 
 const handle = createHandler({
   ...{ log, ...createMemoryMetrics(), now: () => world.now, topic: 'user.verified', providerDefers: true },
-  beginInspection: (id, attempt) => beginInspection(verification, id, attempt),
+  beginInspection: (id, attempt, options) => beginInspection(verification, id, attempt, options),
   findVerification: (id) => findVerification(verification, id),
   commitVerdict: (id, attempt, verdict) => commitVerdict(verification, id, attempt, verdict),
   commitArrival: (arrival, verdict) => commitArrival(verification, arrival, verdict),
@@ -236,7 +236,7 @@ test('a queue that leads out and is away is an outage: the document comes again'
   const row = await post()
   const away = createHandler({
     ...{ log, ...createMemoryMetrics(), now: () => noon, topic: 'user.verified', providerDefers: true },
-    beginInspection: (id, attempt) => beginInspection(verification, id, attempt),
+    beginInspection: (id, attempt, options) => beginInspection(verification, id, attempt, options),
     ...{ findVerification: async () => undefined, commitVerdict: async () => undefined, markAnnounced: async () => {} },
     commitArrival: async () => undefined,
     ...{ macDocument: async () => Buffer.alloc(32), publish: async () => {} },

@@ -80,7 +80,7 @@ const expectedRights: Readonly<Record<FunctionRole, Readonly<Record<string, Righ
     'verification.verifications': {
       select: true,
       update:
-        'announced_at attempt document_mac document_sha256 duplicate_of exclusive reasons request_id shares_document status verified_at',
+        'announced_at attempt document_mac document_sha256 duplicate_of exclusive read_until reasons request_id shares_document status verified_at',
     },
     'verification.attempts': { select: true, insert: '*', update: 'checks decided_at reasons rules_version status' },
     'verification.kept_documents': { select: true, insert: 'kept_at object_attempt object_id verification_id' },

@@ -222,8 +222,6 @@ export const repository: readonly RepositoryCall[] = [
     name: 'beginInspection',
     work: (sql) => beginInspection(sql, randomUUID(), 1),
     runBy: ['app_verification'],
-    // Intake opens a row again, so that it may set a status; which one, the row's own rules say.
-    alsoAllowed: ['app_intake'],
   },
   {
     name: 'commitVerdict',

@@ -60,7 +60,11 @@ const makeMessage = (messageId: string, ...keys: string[]) => ({
  * The table, with the rules of its SQL; inspect answers what the scripts say, key by key; Kafka is a list.
  * Every step that others could see is noted in `steps`.
  */
-function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAnswer | Error)[]> = {}) {
+function setUp(
+  rows: readonly Verification[],
+  scripts: Record<string, (InspectAnswer | Error)[]> = {},
+  { isRead = false } = {},
+) {
   const table = new Map(rows.map((row) => [row.id, row]))
   const steps: string[] = []
   const published: Publication[] = []
@@ -96,6 +100,7 @@ function setUp(rows: readonly Verification[], scripts: Record<string, (InspectAn
     beginInspection: async (id, attempt) => {
       step('begin')
       const row = table.get(id)
+      if (isRead) return undefined
       if (!row || row.attempt !== attempt || !['pending', 'processing', 'expired'].includes(row.status))
         return undefined
       return update(id, { status: 'processing' })
@@ -191,6 +196,14 @@ describe('a document that passes', () => {
       verification_id: verificationId,
       status: 'verified',
     })
+  })
+
+  it('of an upload that somebody else reads comes again, and nothing of it is deleted', async () => {
+    const row = { ...makeVerification({ status: 'processing' }), documentSha256: null }
+    const { deliver, steps, objects } = setUp([row], {}, { isRead: true })
+    expect(await deliver(makeMessage('m1', keyOf(row)))).toEqual({ batchItemFailures: again })
+    expect(steps).toEqual(['begin', 'find'])
+    expect(objects).toContain(keyOf(row))
   })
 
   it('is begun again where a crash left it processing', async () => {
@@ -762,6 +775,12 @@ describe('what is counted', () => {
       'verdicts lost': 1,
     })
     expect(metrics.values.verdict_milliseconds?.toSorted()).toEqual([0, 0, 4321])
+  })
+
+  it('no time of an upload: its client took as long as it liked', async () => {
+    const { metrics } = await verify({ ...makeVerification(), documentSha256: null }, passed)
+    expect(metrics.counted).toEqual({ 'verdicts passed': 1 })
+    expect(metrics.values.verdict_milliseconds).toBeUndefined()
   })
 
   it('a reason that nobody declared as one of the others', async () => {
