@@ -15,7 +15,7 @@ export type Check = {
   readonly isGate: boolean
   /**
    * @returns everything that it found; nothing: it passed
-   * @throws only when the code of a decoder itself fails (a trap, no memory), which says nothing certain of the document
+   * @throws only when the code of a decoder itself fails (no memory), which says nothing certain of the document
    */
   readonly run: () => readonly Finding[] | Promise<readonly Finding[]>
 }

@@ -34,7 +34,7 @@ export type InspectedDocument = Inspection & { readonly makeCleanCopy: (() => Pr
  * Inspects the bytes of one document.
  *
  * @param onCheck is told of each check before it begins, so that it is known which one never ended
- * @throws only when a decoder itself fails (a trap in its code, no memory): that says nothing certain about the document.
+ * @throws only when a decoder itself fails (no memory): that says nothing certain about the document.
  */
 export async function inspectDocument(
   bytes: Uint8Array,

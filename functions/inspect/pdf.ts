@@ -48,7 +48,10 @@ export function examinePdf(input: Uint8Array): Examination {
   }
 }
 
-/** What is more than is looked at is a finding, since it is a property of the bytes. */
+/** A trap of WebAssembly: PDFium did what it must not, and was stopped. */
+const isTrap = (error: unknown) => error instanceof Error && error.name === 'RuntimeError'
+
+/** What is more than is looked at, and what PDFium stumbles over, is a finding, since it is a property of the bytes. */
 function bound(name: string, isGate: boolean, run: Check['run']): Check {
   return {
     name,
@@ -58,6 +61,7 @@ function bound(name: string, isGate: boolean, run: Check['run']): Check {
         return await run()
       } catch (error) {
         if (error instanceof TooComplex || error instanceof MemoryExceeded) return [{ code: 'too_complex' }]
+        if (isTrap(error)) return [{ code: 'undecodable_pdf' }]
         throw error
       }
     },

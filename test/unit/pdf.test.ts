@@ -101,6 +101,14 @@ describe('a PDF that passes', () => {
   })
 })
 
+it('a key of a wrong length, over which PDFium stumbles, is damage', async () => {
+  const encryption = encryptNew(6)
+  const trailer = encryption.trailer.replace('/UE <', '/UE <010203040506')
+  expect(await readCodes(makePdf(makeObjects(), { encryption: { ...encryption, trailer } }))).toEqual([
+    'undecodable_pdf',
+  ])
+})
+
 describe('a PDF that needs a password', () => {
   it.each([
     ['RC4 of 128 bits', encryptOld(3, 'secret')],

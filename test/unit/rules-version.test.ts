@@ -24,5 +24,5 @@ async function hashRules(): Promise<string> {
 }
 
 it('the rules are those of their version: raise rulesVersion when a document could be judged otherwise, then run this with -u', async () => {
-  expect(`version ${rulesVersion}: ${await hashRules()}`).toMatchInlineSnapshot(`"version 5: b73e7b30e54c8b24"`)
+  expect(`version ${rulesVersion}: ${await hashRules()}`).toMatchInlineSnapshot(`"version 6: 4eb96b156cac3b3e"`)
 })
