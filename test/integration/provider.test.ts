@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { SQSEvent } from 'aws-lambda'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { expectUpload } from '../../functions/intake/expect-upload.ts'
 import { commitArrival } from '../../functions/verification/commit-arrival.ts'
 import { createHandler } from '../../functions/verification/handler.ts'
 import type { InspectAnswer } from '../../functions/verification/verify-documents.ts'
@@ -114,6 +115,7 @@ const handle = createHandler({
   publish: async (publications) => void world.published.push(...publications),
   inspect: createVendorProvider({
     inspect,
+    find: async (reference) => world.kept.get(reference),
     keep: async (reference, answer) => void world.kept.set(reference, answer),
     submit: async (submission) => void world.submissions.push(submission),
   }),
@@ -226,10 +228,59 @@ test('a document that is put into the queue again while the vendor has it is one
 test('while the vendor is away documents wait in the queue that leads out, and nobody else does', async () => {
   vendor.setAway(true)
   const row = await defer()
-  expect(world.submissions).toEqual([{ reference: `${row.id}/1`, key: toDocumentKey(row) }])
+  expect(world.submissions).toMatchObject([{ reference: `${row.id}/1`, key: toDocumentKey(row) }])
   vendor.setAway(false)
   await submitAll()
   expect(vendor.checks.has(`${row.id}/1`)).toBe(true)
+})
+
+describe('an upload that is replaced by another document', () => {
+  const [first, second] = ['the first that was read', 'what came in its place']
+  const sha256 = createHash('sha256').update(first).digest()
+
+  /** Ours has read the first one. */
+  async function upload(): Promise<Verification> {
+    const terms = { contentType: 'image/png', size: 23, expiresAt: new Date(noon.getTime() + 900_000) }
+    const registration = await expectUpload(
+      intake,
+      {
+        ...{ id: randomUUID(), userId: randomUUID(), network: 'tron', addressType: 'base58check' },
+        ...{ requestId: 'request-1', now: noon, ...terms },
+      },
+      1,
+    )
+    if (registration.outcome !== 'registered') throw new Error('expected an upload')
+    const row = registration.verification
+    world.documents.set(toDocumentKey(row), Buffer.from(first))
+    expect(await deliver(toNotification(row))).toBe(0)
+    return row
+  }
+  async function replace(row: Verification): Promise<void> {
+    world.documents.set(toDocumentKey(row), Buffer.from(second))
+    const owner = database.connect()
+    await owner`update verification.verifications set read_until = statement_timestamp() where id = ${row.id}`
+    expect(await deliver(toNotification(row))).toBe(0)
+  }
+
+  test('while the vendor has it, is verified by the one that the vendor saw', async () => {
+    const row = await upload()
+    await submitAll()
+    await replace(row)
+    await submitAll()
+    expect(await callHook(toBody(row, 'approved'))).toBe(200)
+    expect(await deliverQueue()).toBe(0)
+    expect(await find(row)).toMatchObject({ status: 'verified', documentSha256: sha256 })
+  })
+
+  test('before the vendor has it, is not shown to it: ours judged another', async () => {
+    const row = await upload()
+    await replace(row)
+    await submitAll()
+    expect(vendor.checks.has(`${row.id}/1`)).toBe(false)
+    world.documents.set(toDocumentKey(row), Buffer.from(first))
+    await submitAll()
+    expect(vendor.checks.has(`${row.id}/1`)).toBe(true)
+  })
 })
 
 test('a queue that leads out and is away is an outage: the document comes again', async () => {
@@ -242,7 +293,7 @@ test('a queue that leads out and is away is an outage: the document comes again'
     ...{ macDocument: async () => Buffer.alloc(32), publish: async () => {} },
     ...keeping,
     inspect: createVendorProvider({
-      ...{ inspect, keep: async () => {} },
+      ...{ inspect, find: async () => undefined, keep: async () => {} },
       submit: () => Promise.reject(new UnavailableError('inspection', 'the queue is away')),
     }),
   })

@@ -1,38 +1,46 @@
 // What a vendor needs beside our functions, as docs/providers.md describes it: a provider that hands on, a function that
 // submits, and one that hears. Written for tests: no vendor is shipped.
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import * as z from 'zod'
 import type { InspectAnswer, InspectionProvider } from '../../functions/verification/verify-documents.ts'
 import type { Reason } from '../../shared/model.ts'
 
 type Passed = Extract<InspectAnswer, { verdict: 'passed' }>
 
-/** A document for the vendor, in a queue that leads out of the network. `reference`: the same for the same attempt. */
-export type Submission = { readonly reference: string; readonly key: string }
+/**
+ * A document for the vendor, in a queue that leads out of the network. `reference`: the same for the same attempt. `sha256`
+ * (hex): of the bytes that ours passed.
+ */
+export type Submission = { readonly reference: string; readonly key: string; readonly sha256: string }
 
 /**
- * Ours first: what it rejects the vendor never sees. What passes is handed on, and what ours said of it is kept until the
- * vendor's verdict is there.
+ * Ours first, and once: what it rejects the vendor never sees. What passes is handed on, and what ours said of it is kept until
+ * the vendor's verdict is there. What lies in the place of an upload later is not looked at.
  */
 export function createVendorProvider(ports: {
   readonly inspect: InspectionProvider
+  readonly find: (reference: string) => Promise<Passed | undefined>
   readonly keep: (reference: string, answer: Passed) => Promise<void>
   readonly submit: (submission: Submission) => Promise<void>
 }): InspectionProvider {
   return async (request) => {
-    const answer = await ports.inspect(request)
-    if (answer.outcome !== 'inspected' || answer.verdict === 'rejected') return answer
     const reference = `${request.id}/${request.attempt}`
-    await ports.keep(reference, answer)
-    await ports.submit({ reference, key: request.key })
+    const said = await ports.find(reference)
+    const answer = said ?? (await ports.inspect(request))
+    if (answer.outcome !== 'inspected' || answer.verdict === 'rejected') return answer
+    if (!said) await ports.keep(reference, answer)
+    await ports.submit({ reference, key: request.key, sha256: answer.sha256 })
     return { outcome: 'deferred' }
   }
 }
 
-/** Outside of the network. By its key a submission that comes twice is one to the vendor. */
+/** Outside of the network. By its key a submission that comes twice is one to the vendor. Rejects when ours passed other bytes. */
 export function createSubmit(vendorUrl: string, readDocument: (key: string) => Promise<Uint8Array>) {
-  return async ({ reference, key }: Submission): Promise<void> => {
+  return async ({ reference, key, sha256 }: Submission): Promise<void> => {
     const body = Buffer.from(await readDocument(key))
+    if (createHash('sha256').update(body).digest('hex') !== sha256) {
+      throw new Error('expected the document that was inspected; got another in its place')
+    }
     const answer = await fetch(`${vendorUrl}/checks`, {
       method: 'POST',
       headers: { 'idempotency-key': reference },
