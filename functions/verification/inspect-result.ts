@@ -23,7 +23,8 @@ export const verdictSchema = z.union([
   inspectedSchema.extend({ verdict: z.literal('rejected'), reasons: z.array(reasonSchema).min(1) }),
 ])
 const answerSchema = z.union([
-  z.object({ outcome: z.enum(['absent', 'unreadable', 'crashed', 'not_kept']) }),
+  z.object({ outcome: z.enum(['absent', 'unreadable', 'not_kept']) }),
+  z.object({ outcome: z.literal('crashed'), sha256: z.string().optional() }),
   verdictSchema,
 ])
 const errorSchema = z.object({ errorType: z.string().default(''), errorMessage: z.string().default('') })

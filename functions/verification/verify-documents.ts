@@ -20,14 +20,15 @@ import { type DiscardPorts, discardDocument } from './discard.ts'
 import type { Arrival } from './upload-tables.ts'
 
 /**
- * What a provider answered. `crashed`: it, or its parser, ended without a verdict after it had begun. `not_kept`: the document
- * passed, and its copy could not be kept. `deferred`: it is with somebody who will tell; what they tell comes by the queue.
- * `kept`: whether there is a clean copy under the attempt's data key; only the built-in inspection makes one.
+ * What a provider answered. `crashed`: it, or its parser, ended without a verdict after it had begun; the hash is there when
+ * only the parser did. `not_kept`: the document passed, and its copy could not be kept. `deferred`: it is with somebody who
+ * will tell; what they tell comes by the queue. `kept`: whether there is a clean copy under the attempt's data key; only the
+ * built-in inspection makes one.
  */
 export type InspectAnswer =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'unreadable' }
-  | { readonly outcome: 'crashed' }
+  | { readonly outcome: 'crashed'; readonly sha256?: string | undefined }
   | { readonly outcome: 'deferred' }
   | { readonly outcome: 'not_kept' }
   | (InspectionRecord & {
@@ -99,8 +100,10 @@ async function judge(
   switch (answer.outcome) {
     case 'deferred':
       return undefined
-    case 'crashed':
-      return { verdict: { status: 'rejected', at, inspection: null, reasons: [crashReason] } }
+    case 'crashed': {
+      const verdict: Verdict = { status: 'rejected', at, inspection: null, reasons: [crashReason] }
+      return answer.sha256 === undefined ? { verdict } : { verdict, documentSha256: Buffer.from(answer.sha256, 'hex') }
+    }
     case 'absent':
       return { verdict: { status: 'expired', at, inspection: null } }
     case 'unreadable':

@@ -350,15 +350,19 @@ describe('an upload, of which nobody knows what it is', () => {
     expect(batchItemFailures).toEqual([])
   })
 
-  it('that is rejected is known as well', async () => {
-    const { steps, row } = await verify(upload, refused)
-    expect(steps.slice(0, 4)).toEqual(['begin', 'inspect', 'arrive', 'commit'])
+  it.each([
+    ['is rejected', refused],
+    ['crashed its parser', { ...crashed, sha256: sha256OfNothing }],
+  ])('that %s is known as well', async (_, answer) => {
+    const { steps, row } = await verify(upload, ...(answer === refused ? [answer] : [answer, answer]))
+    expect(steps.filter((step) => step !== 'inspect').slice(0, 3)).toEqual(['begin', 'arrive', 'commit'])
+    expect(row?.status).toBe('rejected')
     expect(Buffer.from(row?.documentSha256 ?? []).toString('hex')).toBe(sha256OfNothing)
   })
 
   it.each([
     ['never came', { outcome: 'absent' } as const, 'expired'],
-    ['crashed the inspection', crashed, 'rejected'],
+    ['crashed the function itself', crashed, 'rejected'],
   ])('that %s stays unknown', async (_, answer, status) => {
     const { steps, row } = await verify(upload, answer, answer)
     expect(steps).not.toContain('arrive')
@@ -623,7 +627,7 @@ describe('the answer of inspect', () => {
 
   it('that its parser crashed is a crash', () => {
     const answer = { outcome: 'crashed', how: 'timeout', check: 'decode', sha256: sha256OfNothing }
-    expect(readInspectResult(undefined, JSON.stringify(answer))).toEqual(crashed)
+    expect(readInspectResult(undefined, JSON.stringify(answer))).toEqual({ ...crashed, sha256: sha256OfNothing })
   })
 
   it.each([
