@@ -79,8 +79,10 @@ export async function beginInspection(
       update verification.verifications set status = 'processing',
         read_until = case when ${reads} and document_sha256 is null
           then statement_timestamp() + make_interval(secs => ${longestReading}) else read_until end
-      where id = ${id} and attempt = ${attempt} and status in ('pending', 'processing', 'expired')
-        and (not ${reads} or document_sha256 is not null or read_until is null or read_until <= statement_timestamp())
+      where id = ${id} and attempt = ${attempt} and (
+        status in ('pending', 'expired')
+        or (status = 'processing' and (
+          not ${reads} or document_sha256 is not null or read_until is null or read_until <= statement_timestamp())))
       returning ${verificationColumns(sql)}`
     return row
   } catch (error) {

@@ -123,10 +123,15 @@ const mayOpenAgain = ({ status, reasons }: Verification) =>
 /** When one more attempt may begin; undefined: now. */
 export async function findMayBeginAt(tx: Sql, upload: Attempting, mostAttempts: number): Promise<Date | undefined> {
   const since = new Date(upload.now.getTime() - attemptWindow)
-  // The oldest of as many as there may be: when it is out of the window there is room for one.
+  // The oldest of as many as there may be: when it is out of the window there is room for one. An upload that became the next
+  // attempt of an earlier verification is that one, begun at the same moment.
   const [oldest] = await tx<{ beganAt: Date }[]>`
     select began_at as "beganAt" from verification.attempts
     where user_id = ${upload.userId} and network = ${upload.network} and began_at > ${since}
+      and (status is distinct from 'duplicate' or not exists (
+        select from verification.verifications as uploaded
+        join verification.attempts as next on next.verification_id = uploaded.duplicate_of
+        where uploaded.id = attempts.verification_id and next.began_at = attempts.began_at))
     order by began_at desc
     limit 1 offset ${mostAttempts - 1}`
   return oldest && new Date(oldest.beganAt.getTime() + attemptWindow)

@@ -149,6 +149,27 @@ describe('a request', () => {
     expect(registration).toEqual({ outcome: 'too_many_attempts', mayBeginAt: laterBy(24 * 3600) })
   })
 
+  test('that became the next attempt of an earlier document is one of so many, not two', async () => {
+    const sha256 = randomBytes(32)
+    const upload = makeExpected()
+    await judgeInline(inline(upload, sha256), toRejected([passing]))
+    for (let begun = 1; begun < 10; begun++) {
+      const later = makeExpected({ userId: upload.userId, now: laterBy(begun) })
+      const registration = await expectUpload(intake, later, 10)
+      if (registration.outcome !== 'registered') return expect.unreachable(`refused after ${begun}`)
+      await arrive(registration.verification, sha256, toRejected([passing]))
+    }
+    const more = makeExpected({ userId: upload.userId, now: laterBy(10) })
+    expect(await expectUpload(intake, more, 10)).toMatchObject({ outcome: 'too_many_attempts' })
+    // What another one answers for as it is was read as well, and counts.
+    const other = makeExpected()
+    await judgeInline(inline(other, sha256), toRejected([final]))
+    const again = makeExpected({ userId: other.userId, now: laterBy(1) })
+    await arrive(await expectOne(again), sha256, toRejected([final]))
+    const third = makeExpected({ userId: other.userId, now: laterBy(2) })
+    expect(await expectUpload(intake, third, 2)).toMatchObject({ outcome: 'too_many_attempts' })
+  })
+
   test('of twelve clients at once is one row', async () => {
     const clients = Array.from({ length: 12 }, () => database.connect('app_intake'))
     for (let round = 0; round < 10; round++) {
@@ -295,6 +316,9 @@ describe('a document that comes', () => {
     expect(await beginInspection(verification, row.id, 1)).toBeUndefined()
     // Longer than a reader can live, shorter than the queue's pause.
     await owner`update verification.verifications set read_until = statement_timestamp() where id = ${row.id}`
+    expect(await beginInspection(verification, row.id, 1)).toMatchObject({ status: 'processing' })
+    // There was nothing to be read, and now there is.
+    await commitVerdict(verification, row.id, 1, toExpired)
     expect(await beginInspection(verification, row.id, 1)).toMatchObject({ status: 'processing' })
     const document = await register(intake, inline(makeExpected(), randomBytes(32)))
     expect(await beginInspection(verification, document.id, 1)).toBeDefined()
