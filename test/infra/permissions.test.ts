@@ -265,6 +265,7 @@ test('who may invoke a function: the API its routes and the authorizer, the sche
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/verify/*` },
     { function: '<Read.Arn>', ...api, source: `${arn}/GET/wallet/*` },
     { function: '<Intake.Arn>', ...api, source: `${arn}/POST/verify` },
+    { function: '<Intake.Arn>', ...api, source: `${arn}/POST/verify/uploads` },
     { function: '<Intake.Arn>', ...api, source: `${arn}/POST/wallet/*` },
     { function: '<Erase.Arn>', ...api, source: `${arn}/PUT/verify/*/legal-hold` },
     { function: '<Authorize.Arn>', ...api, source: 'arn:aws:execute-api:us-east-1:000000000000:#/authorizers/#' },
