@@ -10,6 +10,7 @@ import type { CleanCopy } from './check.ts'
 import type { Inspection } from './inspect-document.ts'
 import type { KeepCopy } from './keep-copy.ts'
 import { type Parsed, type Parser, ParserNotStartedError } from './parser-process.ts'
+import { rulesVersion } from './rules-version.ts'
 
 /** What verification asks. `wrapped_data_key`: what the copy of the document is kept under; absent, none is kept. */
 const inspectRequestSchema = z.object({ key: z.string().min(1), wrapped_data_key: z.base64().optional() })
@@ -31,7 +32,7 @@ export type InspectResponse =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'unreadable' }
   | { readonly outcome: 'not_kept' }
-  | ({ readonly outcome: 'crashed'; readonly sha256: string } & Omit<Parsed & { outcome: 'crashed' }, 'outcome'>)
+  | ({ readonly outcome: 'crashed'; readonly sha256: string } & Pick<Inspection, 'rulesVersion' | 'checks'>)
   | ({ readonly outcome: 'inspected'; readonly sha256: string; readonly kept: boolean } & Inspection)
 
 export type InspectDependencies = {
@@ -82,7 +83,9 @@ export function createHandler(dependencies: InspectDependencies) {
     }
     if (parsed.outcome === 'crashed') {
       log.warn('parser crashed', { reason: parsed.how, ...(parsed.check === null ? {} : { part: parsed.check }) })
-      return { ...parsed, sha256 }
+      const { check, milliseconds } = parsed
+      const checks = check === null ? [] : [{ check, outcome: 'failed' as const, milliseconds }]
+      return { outcome: 'crashed', sha256, rulesVersion, checks }
     }
     try {
       const kept = await keep(request, digest, { copy: parsed.cleanCopy, abortSignal })

@@ -15,8 +15,16 @@ export type Parsed =
       readonly cleanCopy: CleanCopy | undefined
       readonly usage: ParserAnswer['usage']
     }
-  /** It ended without an answer: by itself, by the clock, or for want of memory. `check`: the one under way. */
-  | { readonly outcome: 'crashed'; readonly how: 'crash' | 'timeout' | 'memory'; readonly check: string | null }
+  /**
+   * It ended without an answer: by itself, by the clock, or for want of memory. `check`: the one under way, and for how many
+   * milliseconds it was.
+   */
+  | {
+      readonly outcome: 'crashed'
+      readonly how: 'crash' | 'timeout' | 'memory'
+      readonly check: string | null
+      readonly milliseconds: number
+    }
 
 /** A parser did not come as far as to open its document, which says nothing of that. */
 export class ParserNotStartedError extends Error {
@@ -49,13 +57,17 @@ export function startParser(program: ParserProgram, deadlines = parserDeadlines)
   const ended = Promise.withResolvers<'answered' | 'crash' | 'timeout' | 'memory'>()
   const gone = Promise.withResolvers<void>()
   let check: string | null = null
+  let checkBegan = start
   let copy: Uint8Array | undefined
   let answer: ParserAnswer | undefined
   let complaint = ''
 
   const readFrames = createFrameReader((kind, bytes) => {
     if (kind === 'ready') ready.resolve(true)
-    if (kind === 'check') check = readCheckName(bytes)
+    if (kind === 'check') {
+      check = readCheckName(bytes)
+      checkBegan = performance.now()
+    }
     if (kind === 'copy') copy = bytes
     if (kind === 'memory') ended.resolve('memory')
     if (kind !== 'answer') return
@@ -96,6 +108,11 @@ export function startParser(program: ParserProgram, deadlines = parserDeadlines)
     await gone.promise
   }
 
+  const crashed = (how: 'crash' | 'timeout' | 'memory'): Parsed => ({
+    ...{ outcome: 'crashed', how, check },
+    milliseconds: Math.round(performance.now() - checkBegan),
+  })
+
   /** What a promise brings; when the deadline comes first, that instead. */
   async function before<Value, Late>(deadline: number, promise: Promise<Value>, late: Late): Promise<Value | Late> {
     const clock = Promise.withResolvers<Late>()
@@ -117,11 +134,11 @@ export function startParser(program: ParserProgram, deadlines = parserDeadlines)
       documents.end(bytes)
       const ending = await before(deadlines.answered, ended.promise, 'timeout' as const)
       if (ending !== 'answered' || answer === undefined) {
-        return { outcome: 'crashed', how: ending === 'answered' ? 'crash' : ending, check }
+        return crashed(ending === 'answered' ? 'crash' : ending)
       }
       const { inspection, copyMediaType: mediaType, usage } = answer
       if (mediaType === null) return { outcome: 'inspected', inspection, cleanCopy: undefined, usage }
-      if (copy === undefined) return { outcome: 'crashed', how: 'crash', check }
+      if (copy === undefined) return crashed('crash')
       return { outcome: 'inspected', inspection, cleanCopy: { mediaType, bytes: copy }, usage }
     } finally {
       await kill()

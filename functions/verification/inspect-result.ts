@@ -10,12 +10,8 @@ const checkSchema = z.object({
   outcome: z.enum(['passed', 'failed', 'skipped']),
   milliseconds: z.number(),
 })
-const inspectedSchema = z.object({
-  outcome: z.literal('inspected'),
-  sha256: z.string(),
-  rulesVersion: z.string(),
-  checks: z.array(checkSchema),
-})
+const openedSchema = z.object({ sha256: z.string(), rulesVersion: z.string(), checks: z.array(checkSchema) })
+const inspectedSchema = openedSchema.extend({ outcome: z.literal('inspected') })
 /** Of a document that was opened: a verdict. */
 export const verdictSchema = z.union([
   // Only the built-in inspection keeps a copy; its release before keeps none, and does not say so.
@@ -24,7 +20,7 @@ export const verdictSchema = z.union([
 ])
 const answerSchema = z.union([
   z.object({ outcome: z.enum(['absent', 'unreadable', 'not_kept']) }),
-  z.object({ outcome: z.literal('crashed'), sha256: z.string().optional() }),
+  openedSchema.extend({ outcome: z.literal('crashed') }),
   verdictSchema,
 ])
 const errorSchema = z.object({ errorType: z.string().default(''), errorMessage: z.string().default('') })

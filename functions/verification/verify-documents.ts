@@ -20,15 +20,16 @@ import { type DiscardPorts, discardDocument } from './discard.ts'
 import type { Arrival } from './upload-tables.ts'
 
 /**
- * What a provider answered. `crashed`: it, or its parser, ended without a verdict after it had begun; the hash is there when
- * only the parser did. `not_kept`: the document passed, and its copy could not be kept. `deferred`: it is with somebody who
+ * What a provider answered. `crashed`: it, or its parser, ended without a verdict after it had begun; when only the parser did
+ * it says of which bytes, and during which check. `not_kept`: the document passed, and its copy could not be kept. `deferred`: it is with somebody who
  * will tell; what they tell comes by the queue. `kept`: whether there is a clean copy under the attempt's data key; only the
  * built-in inspection makes one.
  */
 export type InspectAnswer =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'unreadable' }
-  | { readonly outcome: 'crashed'; readonly sha256?: string | undefined }
+  | { readonly outcome: 'crashed' }
+  | (InspectionRecord & { readonly outcome: 'crashed'; readonly sha256: string })
   | { readonly outcome: 'deferred' }
   | { readonly outcome: 'not_kept' }
   | (InspectionRecord & {
@@ -101,8 +102,10 @@ async function judge(
     case 'deferred':
       return undefined
     case 'crashed': {
-      const verdict: Verdict = { status: 'rejected', at, inspection: null, reasons: [crashReason] }
-      return answer.sha256 === undefined ? { verdict } : { verdict, documentSha256: Buffer.from(answer.sha256, 'hex') }
+      const rejected = { status: 'rejected', at, reasons: [crashReason] } as const
+      if (!('sha256' in answer)) return { verdict: { ...rejected, inspection: null } }
+      const inspection = { rulesVersion: answer.rulesVersion, checks: answer.checks }
+      return { verdict: { ...rejected, inspection }, documentSha256: Buffer.from(answer.sha256, 'hex') }
     }
     case 'absent':
       return { verdict: { status: 'expired', at, inspection: null } }

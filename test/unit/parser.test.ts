@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createFrameReader, type FrameKind, makeFrameHead } from '../../functions/inspect/frames.ts'
 import { createHandler } from '../../functions/inspect/handler.ts'
 import { type ParserDeadlines, startParser } from '../../functions/inspect/parser-process.ts'
+import { rulesVersion } from '../../functions/inspect/rules-version.ts'
 import { findParserProgram, type ParserProgram } from '../../functions/inspect/spawn-parser.ts'
 import { createMemoryLog, createMemoryMetrics } from '../support/fakes.ts'
 import { samples } from '../support/fixtures.ts'
@@ -93,7 +94,8 @@ describe('a parser that is attacked', { timeout: 120_000 }, () => {
   ])('that should %s ends as a %s; the next document is judged right', async (what, how, deadlines) => {
     const { inspect, log, counted } = setUp(planted, deadlines)
     const document = Buffer.from(`${what} of a document`)
-    expect(await inspect(document)).toEqual({ outcome: 'crashed', how, check: 'decode', sha256: hashOf(document) })
+    const checks = [{ check: 'decode', outcome: 'failed', milliseconds: expect.any(Number) }]
+    expect(await inspect(document)).toEqual({ outcome: 'crashed', sha256: hashOf(document), rulesVersion, checks })
     expect(counted).toEqual({ 'documents_inspected crashed': 1 })
     // Nothing that it printed, nothing of the document.
     expect(log.lines).toEqual([{ level: 'warn', message: 'parser crashed', fields: { reason: how, part: 'decode' } }])
@@ -107,7 +109,10 @@ describe('a parser that is attacked', { timeout: 120_000 }, () => {
 
   it('sees no credential, no file but its own, and starts nothing', async () => {
     const { inspect } = setUp(planted)
-    expect(await inspect(Buffer.from('look around'))).toMatchObject({ outcome: 'crashed', check: 'all_told' })
+    expect(await inspect(Buffer.from('look around'))).toMatchObject({
+      outcome: 'crashed',
+      checks: [{ check: 'all_told' }],
+    })
   })
 })
 

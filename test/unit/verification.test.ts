@@ -39,6 +39,11 @@ const reasons = [{ code: 'truncated', message: 'The end is missing.', retry: fal
 const { kept: _, ...inspected } = passed
 const refused: Extract<InspectAnswer, { verdict: 'rejected' }> = { ...inspected, verdict: 'rejected', reasons }
 const crashed: InspectAnswer = { outcome: 'crashed' }
+const brokenOff = { check: 'decode', outcome: 'failed', milliseconds: 9000 } as const
+const parserCrashed: InspectAnswer = {
+  ...{ outcome: 'crashed', rulesVersion: '1', checks: [brokenOff] },
+  sha256: sha256OfNothing,
+}
 const throttled = new UnavailableError('inspection', 'inspect could not be called')
 
 const makeId = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
@@ -251,6 +256,11 @@ describe('a verdict that is not verified', () => {
     ['rejected', [refused], { status: 'rejected', at: noon, inspection, reasons }],
     ['altered', [{ ...passed, sha256: 'ab'.repeat(32) }], { status: 'rejected', at: noon, inspection }],
     ['crashed', [crashed, crashed], { status: 'rejected', at: noon, inspection: null }],
+    [
+      'crashed its parser',
+      [parserCrashed, parserCrashed],
+      { status: 'rejected', at: noon, inspection: { rulesVersion: '1', checks: [brokenOff] } },
+    ],
     ['lost', [{ outcome: 'absent' } as const], { status: 'expired', at: noon, inspection: null }],
   ])('%s: is committed with how it was inspected, if it was', async (_, script, expected) => {
     const { verdicts, steps } = await verify(makeVerification(), ...script)
@@ -352,7 +362,7 @@ describe('an upload, of which nobody knows what it is', () => {
 
   it.each([
     ['is rejected', refused],
-    ['crashed its parser', { ...crashed, sha256: sha256OfNothing }],
+    ['crashed its parser', parserCrashed],
   ])('that %s is known as well', async (_, answer) => {
     const { steps, row } = await verify(upload, ...(answer === refused ? [answer] : [answer, answer]))
     expect(steps.filter((step) => step !== 'inspect').slice(0, 3)).toEqual(['begin', 'arrive', 'commit'])
@@ -626,8 +636,7 @@ describe('the answer of inspect', () => {
   })
 
   it('that its parser crashed is a crash', () => {
-    const answer = { outcome: 'crashed', how: 'timeout', check: 'decode', sha256: sha256OfNothing }
-    expect(readInspectResult(undefined, JSON.stringify(answer))).toEqual({ ...crashed, sha256: sha256OfNothing })
+    expect(readInspectResult(undefined, JSON.stringify(parserCrashed))).toEqual(parserCrashed)
   })
 
   it.each([
