@@ -1,4 +1,5 @@
 // Servers of a test file's own, to be stopped and started again. They end with the test run at the latest.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inject } from 'vitest'
@@ -27,7 +28,7 @@ async function startOwn<Server extends Running>(start: () => Promise<Server>): P
     startAgain: async () => {
       current = await start()
     },
-    freeze: () => process.kill(current.child.pid, 'SIGSTOP'),
+    freeze: () => freeze(current.child.pid),
     thaw: () => process.kill(current.child.pid, 'SIGCONT'),
   }
 }
@@ -47,4 +48,20 @@ export async function startOwnKafka(
   const properties = toProperties({ port, controllerPort })
   const jarFolder = inject('kafkaJarFolder')
   return await startOwn(() => startKafka({ stateFolder, jarFolder, port, controllerPort, properties }))
+}
+
+/** Stops a process. The signal takes a moment to reach each thread, and until then a server still answers: Linux tells. */
+function freeze(pid: number): void {
+  process.kill(pid, 'SIGSTOP')
+  if (process.platform !== 'linux') return
+  const isStopped = (thread: string) => {
+    const file = `/proc/${pid}/task/${thread}/stat`
+    // One that ended meanwhile is no longer listed the next time.
+    const stat = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')
+  }
+  const end = performance.now() + 10_000
+  while (!readdirSync(`/proc/${pid}/task`).every(isStopped)) {
+    if (performance.now() > end) throw new Error('expected a server to stand still; it runs')
+  }
 }
