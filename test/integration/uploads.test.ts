@@ -108,11 +108,12 @@ describe('a request', () => {
     const row = await expectOne(upload)
     const again = makeExpected({ ...upload, id: randomUUID(), now: laterBy(600), expiresAt: laterBy(1500) })
     expect(await expectOne(again)).toEqual(row)
-    expect(await keepUploadOpen(intake, row.id, again)).toBeDefined()
-    expect(await keepUploadOpen(intake, row.id, { now: laterBy(1500), expiresAt: laterBy(1500) })).toBeDefined()
-    // Not one that is behind the times of an earlier one.
-    expect(await keepUploadOpen(intake, row.id, { now: laterBy(1500), expiresAt: laterBy(1400) })).toBeDefined()
-    expect(await keepUploadOpen(intake, row.id, { now: laterBy(1500), expiresAt: laterBy(1400) })).toBeDefined()
+    const open = { id: row.id, attempt: 1, contentType: upload.contentType, size: upload.size }
+    expect(await keepUploadOpen(intake, row.id, again)).toEqual(open)
+    expect(await keepUploadOpen(intake, row.id, { now: laterBy(1500), expiresAt: laterBy(1500) })).toEqual(open)
+    // A request that is behind the times of an earlier one takes nothing from it: it is open as long as before.
+    expect(await keepUploadOpen(intake, row.id, { now: laterBy(1500), expiresAt: laterBy(1400) })).toEqual(open)
+    expect(await keepUploadOpen(intake, row.id, { now: laterBy(1500), expiresAt: laterBy(1400) })).toEqual(open)
     expect(await keepUploadOpen(intake, row.id, { now: laterBy(1501), expiresAt: laterBy(2400) })).toBeUndefined()
   })
 
@@ -126,9 +127,8 @@ describe('a request', () => {
       )
     }
     expect(await registerUpload(intake, inline(upload, randomBytes(32)), 10)).toEqual(inProgress)
-    expect(
-      await expectOne(makeExpected({ userId: upload.userId, network: 'tron', addressType: 'base58check' })),
-    ).toBeDefined()
+    const tron = makeExpected({ userId: upload.userId, network: 'tron', addressType: 'base58check' })
+    expect(await expectOne(tron)).toMatchObject({ id: tron.id, status: 'pending' })
   })
 
   test('waits while a document is under way, and is answered by the verification that was passed', async () => {
@@ -302,7 +302,7 @@ describe('a document that comes', () => {
       // Who came second as well: by that it knows that there is a verdict, and deletes what it kept.
       expect(decisions.map((decision) => decision?.verification)).toEqual(decisions.map(() => answering))
       expect(answering).toMatchObject({ id: earlier?.id ?? row.id, attempt: earlier ? 2 : 1, status: verdict.status })
-      expect(await commitArrival(verification, arrival, toVerified())).toBeDefined()
+      expect((await commitArrival(verification, arrival, toVerified()))?.verification).toEqual(answering)
       expect(await findVerification(verification, row.id)).toEqual(answering)
     }
   })
@@ -321,8 +321,10 @@ describe('a document that comes', () => {
     await commitVerdict(verification, row.id, 1, toExpired)
     expect(await beginInspection(verification, row.id, 1)).toMatchObject({ status: 'processing' })
     const document = await register(intake, inline(makeExpected(), randomBytes(32)))
-    expect(await beginInspection(verification, document.id, 1)).toBeDefined()
-    expect(await beginInspection(verification, document.id, 1)).toBeDefined()
+    // An inline document is what its row says, whoever reads it.
+    const begun = { id: document.id, status: 'processing' }
+    expect(await beginInspection(verification, document.id, 1)).toMatchObject(begun)
+    expect(await beginInspection(verification, document.id, 1)).toMatchObject(begun)
   })
 
   test('while a further wallet of the same document is made is one of both, and ends', async () => {
