@@ -2,8 +2,9 @@
 // the document is here is in functions/verification/commit-arrival.ts.
 import type { Sql } from '../../shared/database.ts'
 import type { Verification } from '../../shared/model.ts'
-import { isActive, type VerificationRow, verificationColumns } from '../../shared/verifications.ts'
+import { isActive, type VerificationRow } from '../../shared/verifications.ts'
 import {
+  beginAttempt,
   expireUploads,
   findMayBeginAt,
   findRows,
@@ -63,11 +64,7 @@ async function insert(tx: Sql, upload: ExpectedUpload): Promise<Verification | u
          ${upload.expiresAt}, ${upload.requestId}, ${upload.now}, true)
       on conflict do nothing
       returning *
-    ), begun as (
-      insert into verification.attempts (verification_id, attempt, user_id, network, began_at)
-      select id, attempt, user_id, network, ${upload.now} from opened
-    )
-    select ${verificationColumns(tx)} from opened`
+    ), ${beginAttempt(tx, upload.now)}`
   return row
 }
 

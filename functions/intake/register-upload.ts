@@ -137,6 +137,14 @@ export async function findMayBeginAt(tx: Sql, upload: Attempting, mostAttempts: 
   return oldest && new Date(oldest.beganAt.getTime() + attemptWindow)
 }
 
+/** Behind `with opened as (…)`, the row that an attempt opened: notes the attempt, and answers the row. */
+export const beginAttempt = (tx: Sql, now: Date) => tx`
+    begun as (
+      insert into verification.attempts (verification_id, attempt, user_id, network, began_at)
+      select id, attempt, user_id, network, ${now} from opened
+    )
+    select ${verificationColumns(tx)} from opened`
+
 /** Undefined when somebody was faster. */
 async function insert(tx: Sql, upload: Upload): Promise<Verification | undefined> {
   const [row] = await tx<VerificationRow[]>`
@@ -148,11 +156,7 @@ async function insert(tx: Sql, upload: Upload): Promise<Verification | undefined
          ${upload.requestId}, ${upload.now}, true)
       on conflict do nothing
       returning *
-    ), begun as (
-      insert into verification.attempts (verification_id, attempt, user_id, network, began_at)
-      select id, attempt, user_id, network, ${upload.now} from opened
-    )
-    select ${verificationColumns(tx)} from opened`
+    ), ${beginAttempt(tx, upload.now)}`
   return row
 }
 
@@ -164,10 +168,6 @@ async function openAgain(tx: Sql, id: string, upload: Upload): Promise<Verificat
       set status = 'pending', attempt = attempt + 1, reasons = '[]', request_id = ${upload.requestId}, exclusive = true
       where id = ${id} and (status = 'expired' or (status = 'rejected' and not reasons @> '[{"retry": false}]'))
       returning *
-    ), begun as (
-      insert into verification.attempts (verification_id, attempt, user_id, network, began_at)
-      select id, attempt, user_id, network, ${upload.now} from opened
-    )
-    select ${verificationColumns(tx)} from opened`
+    ), ${beginAttempt(tx, upload.now)}`
   return row
 }
