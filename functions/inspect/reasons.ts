@@ -1,6 +1,6 @@
 // Why a document is rejected: every code, stable, with what it tells the person who uploaded it. Each says what is wrong and
 // what to do now. docs/documents.md has them in one table.
-import type { Reason } from '../../shared/model.ts'
+import { type Reason, unjudgedReasons } from '../../shared/model.ts'
 
 /** More than the 50.3 megapixels of the largest common phone camera, and little enough to decode within the memory. */
 export const maximumPixels = 64_000_000
@@ -95,10 +95,7 @@ export const reasons = {
     message: 'The PDF is too complex to be inspected. Print or scan the document to a new PDF, and upload that.',
     retry: false,
   },
-  inspection_failed: {
-    message: 'The document could not be inspected. Upload it once more, or export or photograph it again.',
-    retry: true,
-  },
+  ...unjudgedReasons,
 } as const satisfies Record<string, Omit<Reason, 'code'>>
 
 export type ReasonCode = keyof typeof reasons

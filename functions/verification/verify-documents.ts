@@ -13,6 +13,7 @@ import {
   type PassedVerification,
   parseDocumentKey,
   type Reason,
+  unjudgedReasons,
   type Verification,
 } from '../../shared/model.ts'
 import { type Decision, isActive, type Verdict } from '../../shared/verifications.ts'
@@ -72,16 +73,7 @@ export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'meas
     readonly publish: Publish
   }
 
-const crashReason: Reason = {
-  code: 'inspection_failed' satisfies VerdictReason,
-  message: 'The document could not be inspected. Upload it once more, or export or photograph it again.',
-  retry: true,
-}
-const alteredReason: Reason = {
-  code: 'altered_document' satisfies VerdictReason,
-  message: 'The stored document is not the one that was uploaded. Upload it once more.',
-  retry: true,
-}
+const toReason = (code: keyof typeof unjudgedReasons & VerdictReason): Reason => ({ code, ...unjudgedReasons[code] })
 
 /** `documentSha256`: of what was read; undefined when nothing was that is known. */
 type Judgement = { readonly verdict: Verdict; readonly documentSha256?: Uint8Array }
@@ -102,7 +94,7 @@ async function judge(
     case 'deferred':
       return undefined
     case 'crashed': {
-      const rejected = { status: 'rejected', at, reasons: [crashReason] } as const
+      const rejected = { status: 'rejected', at, reasons: [toReason('inspection_failed')] } as const
       if (!('sha256' in answer)) return { verdict: { ...rejected, inspection: null } }
       const inspection = { rulesVersion: answer.rulesVersion, checks: answer.checks }
       return { verdict: { ...rejected, inspection }, documentSha256: Buffer.from(answer.sha256, 'hex') }
@@ -117,7 +109,7 @@ async function judge(
       const inspection = { rulesVersion: answer.rulesVersion, checks: answer.checks }
       const documentSha256 = Buffer.from(answer.sha256, 'hex')
       if (verification.documentSha256 && Buffer.compare(documentSha256, verification.documentSha256) !== 0) {
-        return { verdict: { status: 'rejected', at, inspection, reasons: [alteredReason] } }
+        return { verdict: { status: 'rejected', at, inspection, reasons: [toReason('altered_document')] } }
       }
       if (answer.verdict === 'rejected') {
         return { verdict: { status: 'rejected', at, inspection, reasons: answer.reasons }, documentSha256 }
