@@ -23,7 +23,7 @@ import { type ProcessSample, type Sample, watchStack } from './load/watch.ts'
 import { countWallets } from './load/workload.ts'
 import { quantile } from './statistics.ts'
 
-/** A pipeline that gets nothing done for so long (ms) will not, any more: a message that failed comes again after 150 s. */
+/** A pipeline that gets nothing done for so long (ms) will not, any more: a message that failed comes again after 180 s. */
 const longestStandstill = 240_000
 /** Reading the memory of forty processes takes a tenth of a second: milliseconds between two times. */
 const processesEvery = 5000

@@ -353,7 +353,7 @@ export function makeOpenApiDocument() {
             summary: 'Ask where to upload a document',
             description:
               'For documents of up to 10 MiB. The answer has a form that S3 takes once the document is in it: with that type, of exactly ' +
-              'that size, within 15 minutes. What comes is then treated like any other document. The same request again, while ' +
+              'that size, begun within 5 minutes. What comes is then treated like any other document. The same request again, while ' +
               'none has come, is the same verification with a new form. An upload that never comes leaves it `expired`.',
             tags: ['Verifications'],
             ...withScope('verify:write'),

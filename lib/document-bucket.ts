@@ -35,7 +35,7 @@ export class DocumentBucket extends Construct {
   readonly queue: Queue
   readonly deadLetterQueue: Queue
   /** How long the function that consumes the queue may take for a batch. */
-  readonly consumerTimeout = Duration.seconds(25)
+  readonly consumerTimeout = Duration.seconds(30)
   /** How long the queue tries to have a document verified: after that its message is with the dead letters. */
   readonly retryHorizon: Duration
 
@@ -56,9 +56,9 @@ export class DocumentBucket extends Construct {
     // Six times the consumer's timeout, as AWS advises, so that a batch is not handed out again while it is worked on.
     // It is also the pause before a retry, so the consumer's timeout is kept short.
     const visibilityTimeout = Duration.seconds(6 * this.consumerTimeout.toSeconds())
-    // 24 times 150 s: an outage of Kafka or Postgres of an hour is outlived without anybody's help. The price is that
-    // a message which can never succeed is tried 24 times, which costs cents and blocks nobody.
-    const maxReceiveCount = 24
+    // 20 times 180 s: an outage of Kafka or Postgres of an hour is outlived without anybody's help. The price is that
+    // a message which can never succeed is tried 20 times, which costs cents and blocks nobody.
+    const maxReceiveCount = 20
     this.retryHorizon = deliveryDelay.plus(Duration.seconds(maxReceiveCount * visibilityTimeout.toSeconds()))
     this.queue = new Queue(this, 'Queue', {
       ...queueDefaults,

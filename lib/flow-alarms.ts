@@ -44,7 +44,7 @@ export function defineFlowAlarms(metrics: ServiceMetrics): readonly AlarmDefinit
     },
     {
       name: 'verification-dead-letters',
-      meaning: 'A document failed 24 times and was set aside. Its client reads "processing" until a person acts.',
+      meaning: 'A document failed 20 times and was set aside. Its client reads "processing" until a person acts.',
       metric: metrics.queue('deadLetterQueue', 'ApproximateNumberOfMessagesVisible', minute),
       threshold: 1,
     },

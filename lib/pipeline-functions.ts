@@ -62,8 +62,9 @@ export function addInspect(scope: Stack, around: Surroundings): AnyFunction {
     },
     // One full core: decoding is all computation. It also holds the pixels of a large photograph.
     memorySize: 1769,
-    // A document that fits takes a second or two; what takes longer is made to, and its parser is killed after 10 s.
-    timeout: Duration.seconds(11),
+    // A document that fits takes a second or two; what takes longer is made to, and its parser is killed after 10 s. Then
+    // there is time to keep the copy.
+    timeout: Duration.seconds(13),
   })
 }
 

@@ -1,7 +1,6 @@
 // The SQL of verification.verifications. Every change of state is one statement that names the states it may leave.
 import postgres from 'postgres'
 import { inTransaction, type Sql } from './database.ts'
-import { UnavailableError } from './errors.ts'
 import type { DocumentAttempt } from './kept-documents.ts'
 import type { AddressType, InspectionRecord, Network, PassedVerification, Reason, Verification } from './model.ts'
 
@@ -61,11 +60,10 @@ const longestReading = 60
 
 /**
  * Marks that attempt as being inspected; undefined when it is decided already, when it is no longer the newest, or when
- * somebody reads the same upload. One that expired is inspected after all when its document comes: the client was told 202
- * while the document was looked for.
+ * somebody reads the same upload. One that expired is inspected after all when its document comes, since the client was told
+ * 202; but not once the user has passed without it, or has begun another attempt in its place.
  *
  * @param options `reads`: whether its object will be read
- * @throws {UnavailableError} when it had expired and the user has another attempt under way by now: this one waits for it
  */
 export async function beginInspection(
   sql: Sql,
@@ -76,18 +74,24 @@ export async function beginInspection(
   const { reads } = options
   try {
     const [row] = await sql<VerificationRow[]>`
-      update verification.verifications set status = 'processing',
+      update verification.verifications as mine set status = 'processing',
         read_until = case when ${reads} and document_sha256 is null
           then statement_timestamp() + make_interval(secs => ${longestReading}) else read_until end
       where id = ${id} and attempt = ${attempt} and (
-        status in ('pending', 'expired')
+        status = 'pending'
+        or (status = 'expired' and not exists (
+          select from verification.verifications as other
+          where other.user_id = mine.user_id and other.network = mine.network and (
+            other.status in ('pending', 'processing')
+            or (other.status = 'verified' and other.address_type = mine.address_type))))
         or (status = 'processing' and (
           not ${reads} or document_sha256 is not null or read_until is null or read_until <= statement_timestamp())))
       returning ${verificationColumns(sql)}`
     return row
   } catch (error) {
-    if (!isActiveTwice(error)) throw error
-    throw new UnavailableError('inspection', 'another document of the user is not decided yet', { cause: error })
+    // The other attempt was begun meanwhile.
+    if (isActiveTwice(error)) return undefined
+    throw error
   }
 }
 
@@ -108,8 +112,9 @@ export type Verdict = { readonly at: Date; readonly inspection: InspectionRecord
 export type Decision = { readonly verification: Verification; readonly sharesDocument: boolean }
 
 /**
- * Commits the verdict on that attempt, unless there is one: the first stands, for ever. Of an upload another one may answer.
- * Undefined when that attempt is no longer the newest.
+ * Commits the verdict on that attempt, unless there is one: the first stands, for ever. Who has passed meanwhile for the same
+ * network and address type does not pass again: that verification answers for this one, which is its duplicate. Undefined
+ * when that attempt is no longer the newest.
  */
 export async function commitVerdict(
   sql: Sql,
@@ -120,7 +125,8 @@ export async function commitVerdict(
   const decided = await (verdict.status === 'verified'
     ? inTransaction(sql, async (tx) => {
         await lockDocument(tx, verdict.documentMac)
-        return await decide(tx, id, attempt, verdict)
+        await lockUser(tx, id)
+        return (await yieldToPassed(tx, id, attempt, verdict.at)) ?? (await decide(tx, id, attempt, verdict))
       })
     : decide(sql, id, attempt, verdict))
   if (decided) return decided
@@ -135,6 +141,42 @@ export async function commitVerdict(
 export async function lockDocument(tx: Sql, documentMac: Uint8Array): Promise<void> {
   const mac = Buffer.from(documentMac)
   await tx`select pg_advisory_xact_lock(${mac.readInt32BE(0)}::integer, ${mac.readInt32BE(4)}::integer)`
+}
+
+/**
+ * Keeps others from beginning an attempt of the user of that verification for its network, and from extending to it, until
+ * the transaction ends.
+ */
+export async function lockUser(tx: Sql, id: string): Promise<void> {
+  await tx`
+    select pg_advisory_xact_lock(hashtext(user_id), hashtext(network)) from verification.verifications where id = ${id}`
+}
+
+/** Has the verification that the user has passed answer for that attempt; undefined when there is none. */
+async function yieldToPassed(tx: Sql, id: string, attempt: number, now: Date): Promise<Decision | undefined> {
+  const [passed] = await tx<VerificationRow[]>`
+    select ${verificationColumns(tx)} from verification.verifications as passed
+    where status = 'verified' and exists (
+      select from verification.verifications as mine
+      where mine.id = ${id} and mine.attempt = ${attempt} and mine.status = 'processing' and mine.user_id = passed.user_id
+        and mine.network = passed.network and mine.address_type = passed.address_type)
+    order by verified_at, id
+    limit 1`
+  if (!passed) return undefined
+  await makeDuplicate(tx, id, passed.id, now)
+  return { verification: passed, sharesDocument: false }
+}
+
+/** Has the earlier one answer for that verification, whose attempt is over. */
+export async function makeDuplicate(tx: Sql, id: string, earlierId: string, now: Date): Promise<void> {
+  await tx`
+    with made as (
+      update verification.verifications set status = 'duplicate', duplicate_of = ${earlierId}
+      where id = ${id}
+      returning id, attempt
+    )
+    update verification.attempts set status = 'duplicate', decided_at = ${now}
+    from made where verification_id = made.id and attempts.attempt = made.attempt`
 }
 
 async function decide(sql: Sql, id: string, attempt: number, verdict: Verdict): Promise<Decision | undefined> {

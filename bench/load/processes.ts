@@ -1,7 +1,10 @@
 // What each process of a stack uses, from /proc: memory and time on a CPU. Elsewhere than on Linux nothing is known.
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** One process. `bytes`: its share of the memory that it uses (PSS), which counts shared pages once over all processes. */
+/**
+ * One process. `bytes`: what it has for itself (anonymous memory: heaps, stacks, buffers), which is what a leak fills. Not the
+ * pages of its program, of which its share grows when another process of the same program ends; nor PostgreSQL's shared ones.
+ */
 export type ProcessUse = {
   readonly pid: number
   readonly name: string
@@ -72,10 +75,9 @@ function readRows(): ProcessRow[] {
     })
 }
 
-/** PSS; where that is not told, the resident size. */
+/** Linux 4.5 and later (proc(5), status). */
 function readBytes(pid: number): number {
-  const pss = read(() => /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1])
-  const kilobytes = pss ?? /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0'
+  const kilobytes = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0'
   return Number(kilobytes) * 1024
 }
 

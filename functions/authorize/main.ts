@@ -5,6 +5,7 @@ import { createLog } from '../../shared/log.ts'
 import { createMetrics, flushAfter } from '../../shared/metrics.ts'
 import { createTokenCheck } from './check-token.ts'
 import { authorizeEnvironment } from './environment.ts'
+import { fetchKeySet } from './fetch-key-set.ts'
 import { createHandler } from './handler.ts'
 import { createIssuerKeys } from './issuer-keys.ts'
 
@@ -13,24 +14,8 @@ const metrics = createMetrics('authorize', stage)
 const now = () => new Date()
 
 const jwksUri = settings?.jwksUri ?? `${settings?.issuer.replace(/\/$/, '')}/.well-known/jwks.json`
-/** A key set has a few keys of a few hundred bytes. */
-const largestKeySet = 64 * 1024
-
-async function fetchKeySet(): Promise<string> {
-  // What redirects is not where the stage table says that the keys are.
-  const answer = await fetch(jwksUri, { redirect: 'error', signal: AbortSignal.timeout(3000) })
-  if (!answer.ok) throw new TypeError(`expected 200 from the issuer's key set; got ${answer.status}`)
-  let text = ''
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  for await (const chunk of answer.body ?? []) {
-    text += decoder.decode(chunk, { stream: true })
-    if (text.length > largestKeySet) throw new TypeError(`expected a key set of at most ${largestKeySet} characters`)
-  }
-  return text
-}
-
 async function fetchKeys(): Promise<Jwks> {
-  const keys = settings?.keys === undefined ? JSON.parse(await fetchKeySet()) : { keys: settings.keys }
+  const keys = settings?.keys === undefined ? JSON.parse(await fetchKeySet(jwksUri)) : { keys: settings.keys }
   assertIsJwks(keys)
   return keys
 }

@@ -17,10 +17,10 @@ const inspectRequestSchema = z.object({ key: z.string().min(1), wrapped_data_key
 type InspectRequest = z.output<typeof inspectRequestSchema>
 
 /**
- * Milliseconds from the start of an invocation until a copy must be kept: longer than a parser has, and below the function's
- * own timeout, which counts as a crash of the document.
+ * Milliseconds from the start of an invocation until a copy must be kept: two seconds after the last moment of a parser, and below
+ * the function's own timeout, which counts as a crash of the document.
  */
-export const keepDeadline = 10_800
+export const keepDeadline = 12_500
 
 /**
  * What it is told. `absent`: there is no such object. `unreadable`: the object could not be read in time, or no parser began,

@@ -8,9 +8,11 @@ import {
   expireUploads,
   findMayBeginAt,
   findRows,
+  giveUpUnread,
   lockAttempts,
   lookAgain,
   type Registration,
+  toInProgress,
 } from './register-upload.ts'
 import type { ExpectedUpload, OpenUpload } from './request-upload.ts'
 
@@ -34,8 +36,8 @@ async function expect(tx: Sql, upload: ExpectedUpload, mostAttempts: number): Pr
 
   const active = rows.find(isActive)
   if (active) {
-    const isSame = await isExpectedAs(tx, active, upload)
-    return { outcome: isSame ? 'registered' : 'in_progress', verification: active }
+    if (await isExpectedAs(tx, active, upload)) return { outcome: 'registered', verification: active }
+    if (!(await giveUpUnread(tx, upload))) return await toInProgress(tx, active)
   }
   const mayBeginAt = await findMayBeginAt(tx, upload, mostAttempts)
   if (mayBeginAt) return { outcome: 'too_many_attempts', mayBeginAt }

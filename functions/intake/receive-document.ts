@@ -41,33 +41,36 @@ function checkSignature(document: Uint8Array): void {
 /** What a client should wait (s) for the verdict on another document: mostly it is about to come. */
 const secondsToVerdict = 5
 
+const toSeconds = (until: Date, now: Date) => Math.max(Math.ceil((until.getTime() - now.getTime()) / 1000), 1)
+
 /** @throws {RequestError} when the upload was not registered; the same may be when some time has passed */
 export function requireRegistered(registration: Registration, now: Date): Verification {
   switch (registration.outcome) {
     case 'registered':
       return registration.verification
     case 'in_progress': {
-      const { id, status, documentSha256 } = registration.verification
-      const isAwaited = status === 'pending' && documentSha256 === null
-      const advice = isAwaited
-        ? 'still waits for its document. Upload that, or come again when its time is over'
+      const { verification, awaitedUntil } = registration
+      const { id } = verification
+      const advice = awaitedUntil
+        ? 'still waits for its document. Upload that, or come again after Retry-After seconds, when its time is over'
         : 'is not decided yet. Ask for its verdict first'
+      // Once its time is over it is no longer in the way, so one second more.
+      const retryAfterSeconds = awaitedUntil ? toSeconds(awaitedUntil, now) + 1 : secondsToVerdict
       throw new RequestError(
         409,
         'verification_in_progress',
         `expected no other document of the user under way for this network; verification ${id} ${advice}`,
         undefined,
-        { retryAfterSeconds: secondsToVerdict, location: `/verify/${id}` },
+        { retryAfterSeconds, location: `/verify/${id}` },
       )
     }
     case 'too_many_attempts': {
-      const seconds = Math.ceil((registration.mayBeginAt.getTime() - now.getTime()) / 1000)
       throw new RequestError(
         429,
         'too_many_attempts',
         'too many documents of this user for this network within 24 hours; send one again after Retry-After seconds',
         undefined,
-        { retryAfterSeconds: Math.max(seconds, 1) },
+        { retryAfterSeconds: toSeconds(registration.mayBeginAt, now) },
       )
     }
   }

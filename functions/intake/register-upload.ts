@@ -18,15 +18,22 @@ export type Upload = {
 
 /**
  * What an upload came to. `registered`: that verification answers it; `in_progress`: another document of the user for that
- * network, or the same one for another address type, is not decided yet; `too_many_attempts`: one more may begin from
- * that time on.
+ * network, or the same one for another address type, is not decided yet, or (`awaitedUntil`) is to be uploaded until then;
+ * `too_many_attempts`: one more may begin from that time on.
  */
 export type Registration =
-  | { readonly outcome: 'registered' | 'in_progress'; readonly verification: Verification }
+  | { readonly outcome: 'registered'; readonly verification: Verification }
+  | { readonly outcome: 'in_progress'; readonly verification: Verification; readonly awaitedUntil: Date | null }
   | { readonly outcome: 'too_many_attempts'; readonly mayBeginAt: Date }
 
 /** Attempts are counted over so many milliseconds, so that nobody honest is locked out for ever. */
 export const attemptWindow = 24 * 3600 * 1000
+
+/**
+ * How long (ms) a document that nobody has begun to read keeps away another one: much longer than the queue takes when all is
+ * well. After it the queue is far behind, or the document never came to S3, which its client was told.
+ */
+const longestUnread = 5 * 60 * 1000
 
 /** How often to look again when somebody who does not wait for the lock was faster: verification, or a release before. */
 const looks = 3
@@ -75,7 +82,7 @@ async function register(tx: Sql, upload: Upload, mostAttempts: number): Promise<
   if (answer) return { outcome: 'registered', verification: answer }
 
   const active = rows.find(isActive)
-  if (active) return { outcome: 'in_progress', verification: active }
+  if (active && !(await giveUpUnread(tx, upload))) return await toInProgress(tx, active)
   const mayBeginAt = await findMayBeginAt(tx, upload, mostAttempts)
   if (mayBeginAt) return { outcome: 'too_many_attempts', mayBeginAt }
   const verification = await (same ? openAgain(tx, same.id, upload) : insert(tx, upload))
@@ -101,6 +108,34 @@ export async function expireUploads(tx: Sql, { userId, network, now }: Attemptin
     )
     update verification.attempts set status = 'expired', decided_at = ${now}
     from over where verification_id = over.id and attempts.attempt = over.attempt`
+}
+
+/**
+ * Gives up the attempt whose document came with its request, and whose reading nobody began in a long time: its user sends
+ * another one. Answers whether there was one.
+ */
+export async function giveUpUnread(tx: Sql, { userId, network, now }: Attempting): Promise<boolean> {
+  const unreadSince = new Date(now.getTime() - longestUnread)
+  const { count } = await tx`
+    with given_up as (
+      update verification.verifications set status = 'expired'
+      from verification.attempts as begun
+      where verifications.user_id = ${userId} and verifications.network = ${network}
+        and verifications.status = 'pending' and exclusive and document_sha256 is not null
+        and begun.verification_id = id and begun.attempt = verifications.attempt and begun.began_at < ${unreadSince}
+      returning id, verifications.attempt
+    )
+    update verification.attempts set status = 'expired', decided_at = ${now}
+    from given_up where verification_id = given_up.id and attempts.attempt = given_up.attempt`
+  return count > 0
+}
+
+/** The answer to who comes while that one is under way. */
+export async function toInProgress(tx: Sql, verification: Verification): Promise<Registration> {
+  const [awaited] = await tx<{ until: Date }[]>`
+    select upload_expires_at as until from verification.verifications
+    where id = ${verification.id} and status = 'pending' and document_sha256 is null`
+  return { outcome: 'in_progress', verification, awaitedUntil: awaited?.until ?? null }
 }
 
 /** Every row that has a say, those that were verified first at the top. Of an upload nobody knows which document it is. */

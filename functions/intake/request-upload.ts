@@ -33,10 +33,11 @@ export type RequestUploadPorts = {
 }
 
 /**
- * How long (s) a form is good: enough for 10 MiB over a slow line. It ends sooner when the credentials end that it was
- * signed with, those of the function's role; then the same request gives another one.
+ * How long (s) a form is good: S3 looks when an upload begins, however long that takes. No longer, since it keeps away whoever
+ * has chosen another file meanwhile. It ends sooner when the credentials end that it was signed with, those of the function's
+ * role. Then the same request gives another one.
  */
-const uploadSeconds = 15 * 60
+const uploadSeconds = 5 * 60
 
 const expireAt = (now: Date) => new Date(now.getTime() + uploadSeconds * 1000)
 

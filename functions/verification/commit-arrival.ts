@@ -3,8 +3,15 @@
 import postgres from 'postgres'
 import { inTransaction, type Sql } from '../../shared/database.ts'
 import { UnavailableError } from '../../shared/errors.ts'
-import { commitVerdict, type Decision, lockDocument, type Verdict } from '../../shared/verifications.ts'
-import { type Arrival, lockEarlier, lockUpload, makeDuplicate, noteDocument, openEarlier } from './upload-tables.ts'
+import {
+  commitVerdict,
+  type Decision,
+  lockDocument,
+  lockUser,
+  makeDuplicate,
+  type Verdict,
+} from '../../shared/verifications.ts'
+import { type Arrival, lockEarlier, lockUpload, noteDocument, openEarlier } from './upload-tables.ts'
 
 /** How often to look again when a row of the same document was made meanwhile: that of a further wallet. */
 const looks = 2
@@ -35,6 +42,7 @@ const isSameTwice = (error: unknown) =>
 async function commit(tx: Sql, arrival: Arrival, verdict: Verdict): Promise<Decision | undefined> {
   // Before any row, as whoever commits a verdict on the earlier one does: each would wait for what the other holds.
   if (verdict.status === 'verified') await lockDocument(tx, verdict.documentMac)
+  await lockUser(tx, arrival.id)
   const upload = await lockUpload(tx, arrival)
   if (!upload) return await commitVerdict(tx, arrival.id, arrival.attempt, verdict)
 

@@ -26,7 +26,7 @@ const answerSchema = z.union([
 const errorSchema = z.object({ errorType: z.string().default(''), errorMessage: z.string().default('') })
 
 /** Milliseconds that its answer is waited for: longer than it may take. Twice as long has to fit into an invocation. */
-export const inspectDeadline = 12_000
+export const inspectDeadline = 14_000
 
 /** Error types with which Lambda says that the handler did not begin, so that no document was opened. */
 const neverBegan =

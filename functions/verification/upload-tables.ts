@@ -36,18 +36,6 @@ export async function noteDocument(tx: Sql, { id, documentSha256 }: Arrival): Pr
   await tx`update verification.verifications set document_sha256 = ${documentSha256} where id = ${id}`
 }
 
-/** Has the earlier one answer for the upload, whose attempt is over. */
-export async function makeDuplicate(tx: Sql, uploadId: string, earlierId: string, now: Date): Promise<void> {
-  await tx`
-    with made as (
-      update verification.verifications set status = 'duplicate', duplicate_of = ${earlierId}
-      where id = ${uploadId}
-      returning id, attempt
-    )
-    update verification.attempts set status = 'duplicate', decided_at = ${now}
-    from made where verification_id = made.id and attempts.attempt = made.attempt`
-}
-
 /**
  * Puts the earlier one under inspection, in the upload's name: as one more attempt, unless it waits for a verdict.
  * Answers which attempt it is; undefined when its verdict is final.

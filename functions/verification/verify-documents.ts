@@ -4,7 +4,7 @@ import { crashPoint } from '../../shared/crash-point.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import { type Publish, toPublication } from '../../shared/kafka.ts'
-import type { DocumentAttempt } from '../../shared/kept-documents.ts'
+import { type DocumentAttempt, toDataKeyKey } from '../../shared/kept-documents.ts'
 import type { Log } from '../../shared/log.ts'
 import { type Metrics, toVerdictReason, type VerdictReason } from '../../shared/metrics.ts'
 import {
@@ -134,24 +134,25 @@ function countVerdict(ports: VerifyDocumentsPorts, begun: Verification, verdict:
 }
 
 /**
- * Brings the verification of one object to its verdict, unless it has one: as it is then; undefined when the object is of an
- * attempt before its newest.
+ * Brings the verification of one object to its verdict, unless it has one.
+ *
+ * @returns as it is then, or the one that answers for it; undefined when the object is of an attempt before its newest. `isOver`:
+ * whether the object is of no use any more; that of an attempt that expired, whose document may come yet, is
  */
 async function decide(
   ports: VerifyDocumentsPorts,
   key: string,
   options: { readonly named: DocumentAttempt; readonly told: InspectAnswer | undefined },
-): Promise<Verification | undefined> {
+): Promise<{ readonly row: Verification | undefined; readonly isOver: boolean }> {
   const { named, told } = options
   const begun = await ports.beginInspection(named.id, named.attempt, { reads: told === undefined })
   if (!begun) {
     const row = await ports.findVerification(named.id)
     if (!row) throw new Error(`expected a row for the object of verification ${named.id}; got none`)
-    if (row.id === named.id && row.attempt === named.attempt && isActive(row)) {
-      throw new UnavailableError('inspection', 'somebody else reads the same upload')
-    }
-    // Of an upload another one may answer.
-    return row.id !== named.id || row.attempt === named.attempt ? row : undefined
+    const isNewest = row.id === named.id && row.attempt === named.attempt
+    if (isNewest && isActive(row)) throw new UnavailableError('inspection', 'somebody else reads the same upload')
+    // Of an upload another one may answer. One that expired has another one in its place.
+    return { row: row.id !== named.id || isNewest ? row : undefined, isOver: true }
   }
   const judgement = await judge(ports, key, begun, told)
   if (!judgement) {
@@ -160,9 +161,11 @@ async function decide(
       verification_id: begun.id,
       attempt: begun.attempt,
     })
-    return begun
+    return { row: begun, isOver: false }
   }
   const { verdict, documentSha256 } = judgement
+  // Nobody else reads an upload meanwhile; whoever reads the next one under its name makes another key.
+  if (verdict.status === 'expired' && begun.documentSha256 === null) await ports.deleteDataKeys([toDataKeyKey(named)])
   const decision = await (begun.documentSha256 === null && documentSha256
     ? ports.commitArrival({ ...named, documentSha256 }, verdict)
     : ports.commitVerdict(named.id, named.attempt, verdict))
@@ -176,21 +179,16 @@ async function decide(
     status: decision?.verification.status ?? 'superseded',
     ...(verdict.status === 'rejected' ? { reason: verdict.reasons.map((reason) => reason.code).join(',') } : {}),
   })
-  return decision?.verification
+  const row = decision?.verification
+  return { row, isOver: row === undefined || row.id !== named.id || row.status !== 'expired' }
 }
-
-/**
- * Whether there is a verdict on the attempt that led here: on an upload as well when another verification answers for it. An
- * expired one may have a document yet.
- */
-const isDecided = (row: Verification | undefined, { id }: DocumentAttempt) =>
-  row === undefined || row.id !== id || ['verified', 'rejected'].includes(row.status)
 
 const isToBeAnnounced = (row: Verification | undefined): row is PassedVerification =>
   row !== undefined && isPassed(row) && row.announcedAt === null
 
 /**
- * Verifies the documents that these objects hold. Every key may come twice, late or again after a crash anywhere.
+ * Verifies the documents that these objects hold: side by side, so that none waits for another one's verdict. Every key may come
+ * twice, late or again after a crash anywhere.
  *
  * @param told what a provider that had deferred tells of some of them by now
  * @returns the keys that did not get through; they are to be delivered again
@@ -200,66 +198,53 @@ export async function verifyDocuments(
   keys: readonly string[],
   told: ReadonlyMap<string, InspectAnswer> = new Map(),
 ): Promise<ReadonlySet<string>> {
-  const failed = new Set<string>()
-  const toDiscard = new Map<string, DocumentAttempt>()
-  const toAnnounce = new Map<string, PassedVerification>()
-  await Promise.all(
-    keys.map(async (key) => {
-      try {
-        const named = parseDocumentKey(key)
-        if (!named) throw new Error('expected an object named incoming/{verification_id}/{attempt}')
-        const row = await decide(ports, key, { named, told: told.get(key) })
-        if (isDecided(row, named)) toDiscard.set(key, named)
-        if (isToBeAnnounced(row)) toAnnounce.set(key, row)
-      } catch (error) {
-        failed.add(key)
-        const id = parseDocumentKey(key)?.id
-        ports.log.error('document not verified', { ...(id ? { verification_id: id } : {}), error })
-      }
-    }),
-  )
-  ports.count('documents_not_verified', failed.size)
-  await announce(ports, toAnnounce, failed)
-  await discardAll(ports, toDiscard, failed)
-  return failed
+  const verified = await Promise.all(keys.map((key) => verifyDocument(ports, key, told.get(key))))
+  return new Set(keys.filter((_, at) => !verified[at]))
 }
 
-async function announce(
+/** Whether it got through: what is left undone, its message does when it comes again. */
+async function verifyDocument(
   ports: VerifyDocumentsPorts,
-  toAnnounce: ReadonlyMap<string, PassedVerification>,
-  failed: Set<string>,
-): Promise<void> {
-  const rows = [...toAnnounce.values()]
-  if (rows.length === 0) return
+  key: string,
+  told: InspectAnswer | undefined,
+): Promise<boolean> {
+  const named = parseDocumentKey(key)
   try {
-    crashPoint('verification-before-publish')
-    await ports.publish(rows.map((row) => toPublication(ports.topic, toUserVerified(row))))
-    crashPoint('verification-after-publish')
-    await ports.markAnnounced(
-      rows.map((row) => row.id),
-      ports.now(),
-    )
-    ports.log.info('announced', { topic: ports.topic, count: rows.length })
+    if (!named) throw new Error('expected an object named incoming/{verification_id}/{attempt}')
+    const { row, isOver } = await decide(ports, key, { named, told })
+    const isAnnounced = !isToBeAnnounced(row) || (await announce(ports, row))
+    // Last, since nobody waits for it; also of what could not be announced, which has its verdict.
+    const isDiscarded = !isOver || (await discard(ports, named))
+    return isAnnounced && isDiscarded
   } catch (error) {
-    ports.log.error('verdicts not announced', { count: rows.length, error })
-    for (const key of toAnnounce.keys()) failed.add(key)
+    ports.count('documents_not_verified', 1)
+    ports.log.error('document not verified', { ...(named ? { verification_id: named.id } : {}), error })
+    return false
   }
 }
 
-/** Last, since nobody waits for it; also of what could not be announced, which has its verdict. */
-async function discardAll(
-  ports: VerifyDocumentsPorts,
-  toDiscard: ReadonlyMap<string, DocumentAttempt>,
-  failed: Set<string>,
-): Promise<void> {
-  await Promise.all(
-    [...toDiscard].map(async ([key, attempt]) => {
-      try {
-        await discardDocument(ports, attempt)
-      } catch (error) {
-        failed.add(key)
-        ports.log.error('document not discarded', { verification_id: attempt.id, error })
-      }
-    }),
-  )
+/** Whether it is announced. */
+async function announce(ports: VerifyDocumentsPorts, row: PassedVerification): Promise<boolean> {
+  try {
+    crashPoint('verification-before-publish')
+    await ports.publish([toPublication(ports.topic, toUserVerified(row))])
+    crashPoint('verification-after-publish')
+    await ports.markAnnounced([row.id], ports.now())
+    ports.log.info('announced', { topic: ports.topic, count: 1 })
+    return true
+  } catch (error) {
+    ports.log.error('verdict not announced', { verification_id: row.id, error })
+    return false
+  }
+}
+
+/** Whether nothing is left of it but what is kept. */
+async function discard(ports: VerifyDocumentsPorts, attempt: DocumentAttempt): Promise<boolean> {
+  try {
+    await discardDocument(ports, attempt)
+    return true
+  } catch (error) {
+    ports.log.error('document not discarded', { verification_id: attempt.id, error })
+    return false
+  }
 }

@@ -137,7 +137,7 @@ describe('the verification queue', () => {
   })
 
   test('retries within the three minutes in which a recovered Kafka must show its wallets', () => {
-    expect(data.Resources.VerificationQueue?.Properties.VisibilityTimeout).toBe(150)
+    expect(data.Resources.VerificationQueue?.Properties.VisibilityTimeout).toBe(180)
   })
 
   test('is encrypted, as is the other', () => {

@@ -72,7 +72,7 @@ const expected = {
       ...{ STAGE: 'local', DOCUMENT_BUCKET: '<DocumentBucket>' },
       DOCUMENT_DATA_KEY_ARN: '<DocumentDataKey.Arn>',
     },
-    timeout: 11,
+    timeout: 13,
     memory: 1769,
   },
   Verification: {
@@ -88,7 +88,7 @@ const expected = {
       DOCUMENT_DATA_KEY_ARN: '<DocumentDataKey.Arn>',
       DOCUMENT_MAC_KEY_ARN: '<DocumentMacKey.Arn>',
     },
-    timeout: 25,
+    timeout: 30,
     memory: 256,
   },
   Wallet: {
@@ -117,7 +117,7 @@ const expected = {
       VAULT_SECRET_ARN: '<VaultSecret.Id>',
       VERIFICATION_QUEUE_URL: '<VerificationQueue>',
       WALLET_OVERDUE_SECONDS: '600',
-      // 24 times 150 s, after the delay: as long as the queue tries by itself.
+      // 20 times 180 s, after the delay: as long as the queue tries by itself.
       VERDICT_OVERDUE_SECONDS: '3603',
     },
     timeout: 50,

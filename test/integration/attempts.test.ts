@@ -3,10 +3,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expectUpload } from '../../functions/intake/expect-upload.ts'
 import { attemptWindow, registerUpload, type Upload } from '../../functions/intake/register-upload.ts'
 import { migrate } from '../../functions/migrate/migrate.ts'
 import { findInspectedVerification } from '../../functions/read/find-verification.ts'
-import { UnavailableError } from '../../shared/errors.ts'
 import type { InspectionRecord, Reason, Verification } from '../../shared/model.ts'
 import { beginInspection, commitVerdict, extendVerified, type Verdict } from '../../shared/verifications.ts'
 import { createTestDatabase, readMigrations, type TestDatabase } from '../support/database.ts'
@@ -61,7 +61,7 @@ describe('one attempt of a user and network at a time', () => {
     const upload = makeUpload()
     const active = await register(intake, upload)
     if (status === 'processing') await beginInspection(verification, active.id, 1)
-    const inProgress = { outcome: 'in_progress', verification: { ...active, status } }
+    const inProgress = { outcome: 'in_progress', verification: { ...active, status }, awaitedUntil: null }
     expect(await registerUpload(intake, makeOther(upload), 10)).toEqual(inProgress)
     // For another address type of the network it waits as well, also the same document.
     const { documentSha256 } = upload
@@ -99,6 +99,7 @@ describe('one attempt of a user and network at a time', () => {
     expect(await registerUpload(intake, { ...failed, userId }, 10)).toEqual({
       outcome: 'in_progress',
       verification: row,
+      awaitedUntil: null,
     })
   })
 
@@ -123,14 +124,48 @@ describe('one attempt of a user and network at a time', () => {
     }
   })
 
-  test('a document that comes when it was given up waits for the one that was begun meanwhile', async () => {
+  test('a document that comes when it was given up is read by nobody while another is under way, or once its user passed', async () => {
     const upload = makeUpload()
     const late = await judge(upload, toExpired)
     const other = await register(intake, makeOther(upload))
-    const error = await catchError(() => beginInspection(verification, late.id, 1))
-    expect(error).toBeInstanceOf(UnavailableError)
+    expect(await beginInspection(verification, late.id, 1)).toBeUndefined()
     await decide(other, toRejected([final]))
     expect(await decide(late, toVerified())).toMatchObject({ id: late.id, status: 'verified' })
+
+    const again = makeUpload()
+    const lost = await judge(again, toExpired)
+    await judge(makeOther(again), toVerified())
+    expect(await beginInspection(verification, lost.id, 1)).toBeUndefined()
+    expect(await readAttempts(again.userId)).toMatchObject([{ status: 'expired' }, { status: 'verified' }])
+  })
+
+  test('a document that nobody has begun to read for five minutes is given up for another one', async () => {
+    const upload = makeUpload()
+    const unread = await register(intake, upload)
+    const at = (seconds: number) => makeOther(upload, { now: laterBy(seconds) })
+    expect(await registerUpload(intake, at(300), 10)).toMatchObject({ outcome: 'in_progress' })
+    // The same one is not: it is put again.
+    expect(await register(intake, { ...upload, id: randomUUID(), now: laterBy(301) })).toEqual(unread)
+    const other = at(301)
+    expect(await register(intake, other)).toMatchObject({ id: other.id, status: 'pending' })
+    const expired = { attempt: 1, began_at: noon, decided_at: laterBy(301), status: 'expired' }
+    expect(await readAttempts(upload.userId)).toMatchObject([expired, { began_at: laterBy(301), status: null }])
+    expect(await beginInspection(verification, unread.id, 1)).toBeUndefined()
+
+    // What is being read is not given up, however long it takes.
+    expect(await beginInspection(verification, other.id, 1)).toMatchObject({ status: 'processing' })
+    expect(await registerUpload(intake, at(5000), 10)).toMatchObject({ outcome: 'in_progress' })
+    // An upload is expected in its place just so.
+    const [another, now] = [makeUpload(), laterBy(301)]
+    const { userId, network, addressType } = another
+    const before = await register(intake, another)
+    const expected = {
+      ...{ id: randomUUID(), userId, network, addressType, requestId: 'request-3', now },
+      ...{ contentType: 'image/png', size: 9, expiresAt: laterBy(601) },
+    }
+    expect(await expectUpload(intake, { ...expected, now: laterBy(300) }, 10)).toMatchObject({ outcome: 'in_progress' })
+    expect(await expectUpload(intake, expected, 10)).toMatchObject({ verification: { id: expected.id } })
+    expect(await findInspectedVerification(owner, before.id)).toMatchObject({ status: 'expired' })
   })
 
   test('whether it is begun again by its document or by another upload, there is one', async () => {
@@ -138,11 +173,11 @@ describe('one attempt of a user and network at a time', () => {
       const upload = makeUpload()
       const late = await judge(upload, toExpired)
       const [begun, registrations] = await Promise.all([
-        beginInspection(verification, late.id, 1).catch((error: unknown) => error),
+        beginInspection(verification, late.id, 1),
         Promise.all(intakes.slice(0, 4).map((sql) => registerUpload(sql, makeOther(upload), 10))),
       ])
       const registered = registrations.filter(({ outcome }) => outcome === 'registered')
-      expect(registered).toHaveLength(begun instanceof Error ? 1 : 0)
+      expect(registered).toHaveLength(begun ? 0 : 1)
       const active = await owner`
         select id from verification.verifications
         where user_id = ${upload.userId} and status in ('pending', 'processing')`

@@ -9,6 +9,7 @@ import {
   beginInspection,
   type Extension,
   extendVerified,
+  findKeptAttempts,
   findVerification,
   lockUnannouncedVerifications,
   markVerificationsAnnounced,
@@ -166,11 +167,11 @@ test('after a final rejection the same document is rejected for ever', async () 
 test('who has passed is answered by that verification, whatever the document', async () => {
   const upload = makeUpload()
   const other = { ...upload, id: randomUUID(), documentSha256: Buffer.alloc(32, 2) }
-  // The first document comes late, when the other one has passed; the one that passed first answers.
+  // The first document comes late, when the other one has passed: nobody reads it.
   const lost = await judge(upload, toExpired)
   const first = await judge(other, toVerified(laterBy(1)))
-  await beginInspection(verification, lost.id, 1)
-  expect((await commit(verification, lost.id, 1, toVerified(laterBy(2))))?.status).toBe('verified')
+  expect(await beginInspection(verification, lost.id, 1)).toBeUndefined()
+  expect(await findVerification(verification, lost.id)).toEqual(lost)
 
   const third = { ...upload, id: randomUUID(), documentSha256: Buffer.alloc(32, 3) }
   expect(await register(intake, third)).toEqual(first)
@@ -426,6 +427,64 @@ describe('a further verification', () => {
     expect(await commit(verification, row.id, row.attempt, toRejected([final]))).toMatchObject({
       ...{ id: row.id, status: 'verified' },
     })
+  })
+
+  test('answers for a document that is judged behind it, which is its duplicate', async () => {
+    const upload = makeUpload()
+    await judge(upload, toVerified())
+    const other = { ...upload, id: randomUUID(), documentSha256: Buffer.alloc(32, 9) }
+    const further = { ...other, network: 'bitcoin', addressType: 'p2tr' } as const
+    const row = await register(intake, further)
+    await beginInspection(verification, row.id, 1)
+    const extended = await extendVerified(intake, makeExtension(upload.userId))
+    const keptAs = { id: row.id, attempt: 1 }
+    expect(await commit(verification, row.id, 1, toVerified(laterBy(90), Buffer.alloc(32, 8), keptAs))).toEqual(
+      extended,
+    )
+    expect(await findVerification(verification, row.id)).toEqual(extended)
+    const [stored] = await owner`
+      select status, duplicate_of, document_sha256, document_mac from verification.verifications where id = ${row.id}`
+    expect(stored).toEqual({
+      ...{
+        status: 'duplicate',
+        duplicate_of: extended?.id,
+        document_sha256: further.documentSha256,
+        document_mac: null,
+      },
+    })
+    const [attempt] =
+      await owner`select status, decided_at from verification.attempts where verification_id = ${row.id}`
+    expect(attempt).toEqual({ status: 'duplicate', decided_at: laterBy(90) })
+    expect(await findKeptAttempts(verification, row.id)).toEqual([])
+    // Each way to ask is answered by the one that stands, and nothing begins anew.
+    expect(await register(intake, { ...further, id: randomUUID() })).toEqual(extended)
+    expect(await beginInspection(verification, row.id, 1)).toBeUndefined()
+    expect(await commit(verification, row.id, 1, toRejected([final]))).toEqual(extended)
+    const announced = await inTransaction(announcer, (tx) => lockUnannouncedVerifications(tx, laterBy(100), 1000))
+    expect(announced.filter(({ network, userId }) => network === 'bitcoin' && userId === upload.userId)).toEqual([
+      extended,
+    ])
+  })
+
+  test('and a verdict at once are one verified row, whoever is first', async () => {
+    const others = Array.from({ length: 4 }, () => database.connect('app_intake'))
+    await Promise.all(others.map((sql) => sql`select`))
+    for (let round = 0; round < 30; round++) {
+      const upload = makeUpload()
+      await judge(upload, toVerified())
+      const further = { ...upload, id: randomUUID(), documentSha256: Buffer.alloc(32, 9) }
+      const row = await register(intake, { ...further, network: 'bitcoin', addressType: 'p2tr' })
+      await beginInspection(verification, row.id, 1)
+      const [committed, ...extended] = await Promise.all([
+        commit(verification, row.id, 1, toVerified(laterBy(90))),
+        ...others.map((sql) => extendVerified(sql, makeExtension(upload.userId))),
+      ])
+      const verified = await owner`
+        select id from verification.verifications
+        where user_id = ${upload.userId} and network = 'bitcoin' and status = 'verified'`
+      expect(verified).toHaveLength(1)
+      expect(new Set([committed, ...extended].map((one) => one?.id))).toEqual(new Set([verified[0]?.id]))
+    }
   })
 
   test('answers a later document for the same network and type', async () => {

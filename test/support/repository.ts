@@ -16,7 +16,7 @@ import {
 } from '../../functions/erase/erase-tables.ts'
 import { expectUpload, keepUploadOpen } from '../../functions/intake/expect-upload.ts'
 import { claimKey, keepAnswer, releaseKey, takeToken } from '../../functions/intake/limit-tables.ts'
-import type { Upload } from '../../functions/intake/register-upload.ts'
+import { registerUpload, type Upload } from '../../functions/intake/register-upload.ts'
 import {
   findHandled,
   findQuarantined,
@@ -26,7 +26,7 @@ import {
 import { findVaultUse } from '../../functions/operate/vault-use.ts'
 import { findInspectedVerification } from '../../functions/read/find-verification.ts'
 import { commitArrival } from '../../functions/verification/commit-arrival.ts'
-import { lockEarlier, makeDuplicate, noteDocument, openEarlier } from '../../functions/verification/upload-tables.ts'
+import { lockEarlier, noteDocument, openEarlier } from '../../functions/verification/upload-tables.ts'
 import { classifyRecord } from '../../functions/wallet/records.ts'
 import { type IssuedWallet, reserveAccounts, runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
 import type { Sql } from '../../shared/database.ts'
@@ -37,6 +37,7 @@ import {
   findKeptAttempts,
   findVerification,
   lockUnannouncedVerifications,
+  makeDuplicate,
   markVerificationsAnnounced,
 } from '../../shared/verifications.ts'
 import {
@@ -90,11 +91,12 @@ async function writeWallet(sql: Sql): Promise<void> {
 export const repository: readonly RepositoryCall[] = [
   {
     name: 'registerUpload',
-    // The second time there is a row, which is opened again.
+    // The second time there is a row, which is opened again, and is in the way the third time.
     work: async (sql) => {
       await register(sql, { ...upload, id: randomUUID() })
       await sql.unsafe(`update verification.verifications set status = 'expired' where user_id = 'user-1'`)
       await register(sql, { ...upload, id: randomUUID() })
+      await registerUpload(sql, { ...upload, id: randomUUID(), documentSha256: Buffer.alloc(32, 1) }, 1000)
     },
     runBy: ['app_intake'],
   },

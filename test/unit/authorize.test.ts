@@ -1,9 +1,12 @@
 // The authorizer: which tokens are let in, when the issuer is asked for its keys, and what API Gateway is told.
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Jwk } from 'aws-jwt-verify/jwk'
 import type { JWK } from 'jose'
-import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createTokenCheck, TokenRefusal } from '../../functions/authorize/check-token.ts'
 import { authorizeEnvironment, type TokenSettings } from '../../functions/authorize/environment.ts'
+import { fetchKeySet } from '../../functions/authorize/fetch-key-set.ts'
 import { createHandler } from '../../functions/authorize/handler.ts'
 import { createIssuerKeys } from '../../functions/authorize/issuer-keys.ts'
 import { clockSkewSeconds } from '../../shared/access.ts'
@@ -357,5 +360,46 @@ describe('the setting', () => {
 
   it.each(['', '{', undefined])('is refused as %j', (text) => {
     expect(authorizeEnvironment.safeParse({ TOKENS: text }).success).toBe(false)
+  })
+})
+
+describe('the key set of the issuer', () => {
+  let server: Server | undefined
+  afterEach(() => server?.close())
+
+  async function serve(listener: RequestListener): Promise<string> {
+    const started = createServer(listener)
+    server = started
+    await new Promise<void>((resolve) => started.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(started.address() as AddressInfo).port}/keys`
+  }
+
+  it('is its text, of 64 KiB at most', async () => {
+    const text = `{"keys":[],"name":"Schlüssel"}`.padEnd(64 * 1024 - 1)
+    expect(await fetchKeySet(await serve((_, answer) => answer.end(text)))).toBe(text)
+  })
+
+  it.each<[string, RequestListener, RegExp]>([
+    ['a redirect', (_, answer) => answer.writeHead(302, { location: '/other' }).end(), /got 302/],
+    ['an error', (_, answer) => answer.writeHead(500).end('{"keys":[]}'), /got 500/],
+    ['too long', (_, answer) => answer.end(' '.repeat(64 * 1024 + 1)), /at most 65536 bytes/],
+    ['endless', (_, answer) => void setInterval(() => answer.write(' '.repeat(10_000)), 1).unref(), /at most 65536/],
+    ['no UTF-8', (_, answer) => answer.end(Buffer.of(0x7b, 0xff, 0x7d)), /not valid/],
+    [
+      'broken off',
+      (_, answer) => answer.writeHead(200, { 'content-length': 9 }).write('{', () => answer.destroy()),
+      /./,
+    ],
+  ])('is not believed when the answer is %s', async (_, listener, message) => {
+    const url = await serve(listener)
+    await expect(fetchKeySet(url)).rejects.toThrow(message)
+  })
+
+  it.each<[string, RequestListener]>([
+    ['begins', () => {}],
+    ['ends', (_, answer) => void answer.writeHead(200).write('{')],
+  ])('is given up when no answer %s in time', async (_, listener) => {
+    const url = await serve(listener)
+    await expect(fetchKeySet(url, 100)).rejects.toThrow()
   })
 })

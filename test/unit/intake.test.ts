@@ -223,6 +223,7 @@ describe('409 and 429: what stands in the way of another document', () => {
       registerUpload: async () => ({
         outcome: 'in_progress',
         verification: makeVerification({ status: 'processing' }),
+        awaitedUntil: null,
       }),
     })
     expect(answer).toMatchObject({

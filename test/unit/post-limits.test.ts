@@ -346,7 +346,9 @@ describe('Idempotency-Key', () => {
     for (const outcome of ['in_progress', 'too_many_attempts'] as const) {
       const { ports, claimed, kept, released } = makeKeys()
       const registerUpload = async (): Promise<Registration> =>
-        outcome === 'in_progress' ? { outcome, verification: makeVerification() } : { outcome, mayBeginAt: noon }
+        outcome === 'in_progress'
+          ? { outcome, verification: makeVerification(), awaitedUntil: null }
+          : { outcome, mayBeginAt: noon }
       const answer = await setUp({ ...ports, registerUpload }).postDocument(withKey)
       expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/)
       expect(kept).toEqual([])

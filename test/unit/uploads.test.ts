@@ -21,7 +21,7 @@ import {
 } from '../support/fakes.ts'
 
 const requestId = '00000000-0000-4000-8000-000000000001'
-const inAQuarter = new Date(noon.getTime() + 900_000)
+const inFiveMinutes = new Date(noon.getTime() + 300_000)
 const form = { url: 'https://documents.example/', fields: { key: 'incoming/x/1', 'X-Amz-Signature': 'c0ffee' } }
 const good = { user_id: 'user-1', network: 'ethereum', content_type: 'application/pdf', size: 10_000 }
 
@@ -60,7 +60,7 @@ function setUp(overrides: Partial<IntakeDependencies> = {}) {
 }
 
 describe('a good request', () => {
-  it('is a row that waits, and a form for a quarter of an hour', async () => {
+  it('is a row that waits, and a form for five minutes', async () => {
     const { post, expected, signed } = setUp()
     const answer = await post({ ...good, country: 'CH' })
     expect(answer).toMatchObject({ status: 202, headers: { location: `/verify/${verificationId}` } })
@@ -68,16 +68,16 @@ describe('a good request', () => {
       message: 'Waiting for the document',
       verification_id: verificationId,
       status: 'pending',
-      upload: { ...form, expires_at: inAQuarter.toISOString() },
+      upload: { ...form, expires_at: inFiveMinutes.toISOString() },
     })
     expect(expected).toEqual([
       {
         ...{ id: requestId, userId: 'user-1', network: 'ethereum', addressType: 'eip55', requestId },
-        ...{ contentType: 'application/pdf', size: 10_000, now: noon, expiresAt: inAQuarter },
+        ...{ contentType: 'application/pdf', size: 10_000, now: noon, expiresAt: inFiveMinutes },
       },
     ])
     expect(signed).toEqual([
-      { id: verificationId, attempt: 1, contentType: 'application/pdf', size: 10_000, seconds: 900 },
+      { id: verificationId, attempt: 1, contentType: 'application/pdf', size: 10_000, seconds: 300 },
     ])
   })
 
@@ -111,12 +111,14 @@ describe('what stands already', () => {
   })
 
   it.each([
-    ['under way', makeVerification(), /is not decided yet/],
-    ['awaited', { ...makeVerification(), documentSha256: null }, /still waits for its document/],
-  ])('another document %s: 409 that names it', async (_, verification, detail) => {
-    const { post } = setUp({ expectUpload: async () => ({ outcome: 'in_progress', verification }) })
+    ['under way', null, /is not decided yet/, '5'],
+    ['awaited', inFiveMinutes, /still waits for its document/, '301'],
+  ])('another document %s: 409 that names it, and says when to come again', async (_, awaitedUntil, detail, wait) => {
+    const verification = makeVerification()
+    const { post } = setUp({ expectUpload: async () => ({ outcome: 'in_progress', verification, awaitedUntil }) })
     const answer = await post(good)
-    expect(answer).toMatchObject({ status: 409, headers: { location: `/verify/${verificationId}` } })
+    const headers = { location: `/verify/${verificationId}`, 'retry-after': wait }
+    expect(answer).toMatchObject({ status: 409, headers })
     expect(answer.body).toMatchObject({ code: 'verification_in_progress', detail: expect.stringMatching(detail) })
   })
 

@@ -68,7 +68,12 @@ const makeMessage = (messageId: string, ...keys: string[]) => ({
 function setUp(
   rows: readonly Verification[],
   scripts: Record<string, (InspectAnswer | Error)[]> = {},
-  { isRead = false } = {},
+  options: {
+    /** Whether beginning an inspection is refused. */
+    readonly isRefused?: boolean
+    readonly answerLate?: Readonly<Record<string, Promise<InspectAnswer>>>
+    readonly onDelete?: () => void
+  } = {},
 ) {
   const table = new Map(rows.map((row) => [row.id, row]))
   const steps: string[] = []
@@ -105,7 +110,7 @@ function setUp(
     beginInspection: async (id, attempt) => {
       step('begin')
       const row = table.get(id)
-      if (isRead) return undefined
+      if (options.isRefused) return undefined
       if (!row || row.attempt !== attempt || !['pending', 'processing', 'expired'].includes(row.status))
         return undefined
       return update(id, { status: 'processing' })
@@ -155,12 +160,14 @@ function setUp(
     deleteDocuments: async (keys) => {
       if (keys.length > 0) step('delete')
       for (const key of keys) objects.delete(key)
+      options.onDelete?.()
     },
     providerDefers: false,
     inspect: async ({ key, id, attempt }) => {
       step('inspect')
       objects.add(toDataKeyKey({ id, attempt }))
-      const answer = scripts[key]?.shift() ?? new Error('inspect was called once too often')
+      const answer =
+        (await options.answerLate?.[key]) ?? scripts[key]?.shift() ?? new Error('inspect was called once too often')
       if (answer instanceof Error) throw answer
       if (answer.outcome === 'inspected' && answer.verdict === 'passed' && answer.kept) {
         objects.add(key.replace('incoming/', 'kept/'))
@@ -205,7 +212,7 @@ describe('a document that passes', () => {
 
   it('of an upload that somebody else reads comes again, and nothing of it is deleted', async () => {
     const row = { ...makeVerification({ status: 'processing' }), documentSha256: null }
-    const { deliver, steps, objects } = setUp([row], {}, { isRead: true })
+    const { deliver, steps, objects } = setUp([row], {}, { isRefused: true })
     expect(await deliver(makeMessage('m1', keyOf(row)))).toEqual({ batchItemFailures: again })
     expect(steps).toEqual(['begin', 'find'])
     expect(objects).toContain(keyOf(row))
@@ -443,6 +450,15 @@ describe('a message that comes again', () => {
     expect(batchItemFailures).toEqual([])
   })
 
+  it('of a row that expired, in whose place is another one: nobody reads it, and nothing stays of it', async () => {
+    const row = makeVerification({ status: 'expired' })
+    const { deliver, steps, table, objects } = setUp([row], {}, { isRefused: true })
+    expect((await deliver(makeMessage('m1', keyOf(row)))).batchItemFailures).toEqual([])
+    expect(steps).toEqual(['begin', 'find', ...discarded])
+    expect(table.get(row.id)).toBe(row)
+    expect([...objects]).toEqual([])
+  })
+
   it('of an attempt that is over: the newer one is not touched', async () => {
     const row = makeVerification({ attempt: 2, status: 'verified', verifiedAt: noon })
     const { deliver, steps, table } = setUp([row])
@@ -499,6 +515,18 @@ describe('the objects of a document', () => {
     expect([...(await verify(row, { outcome: 'absent' })).objects].toSorted()).toEqual([original, key].toSorted())
   })
 
+  it('of an upload that did not come: there is no key for nothing', async () => {
+    const upload = { ...row, documentSha256: null }
+    const { objects, deliver, faults, table } = setUp([upload], { [original]: Array(2).fill({ outcome: 'absent' }) })
+    faults.set('destroy keys', new UnavailableError('documents', 'away'))
+    expect((await deliver(makeMessage('m1', original))).batchItemFailures).toEqual(again)
+    expect(table.get(row.id)?.status).toBe('processing')
+    faults.clear()
+    expect((await deliver(makeMessage('m1', original))).batchItemFailures).toEqual([])
+    expect(table.get(row.id)?.status).toBe('expired')
+    expect([...objects]).toEqual([original])
+  })
+
   it('that came a second time after its verdict: deleted unread, and what is kept stays', async () => {
     const { objects, deliver, steps } = await verify(row, passed)
     objects.add(original)
@@ -539,6 +567,28 @@ describe('the objects of a document', () => {
   })
 })
 
+describe('a document that takes long', () => {
+  it('keeps no other one of its batch from being announced and put away', async () => {
+    const [slow, quick] = [1, 2].map((number) => makeVerification({ id: makeId(number), userId: `user-${number}` }))
+    if (!slow || !quick) return expect.unreachable()
+    const judged = Promise.withResolvers<InspectAnswer>()
+    const discarded = Promise.withResolvers<void>()
+    const { deliver, table, objects } = setUp(
+      [slow, quick],
+      { [keyOf(quick)]: [passed] },
+      { answerLate: { [keyOf(slow)]: judged.promise }, onDelete: discarded.resolve },
+    )
+    const handled = deliver(makeMessage('m1', keyOf(slow)), makeMessage('m2', keyOf(quick)))
+    await discarded.promise
+    expect(table.get(quick.id)).toMatchObject({ status: 'verified', announcedAt: noon })
+    expect(objects).not.toContain(keyOf(quick))
+    expect(table.get(slow.id)?.status).toBe('processing')
+    judged.resolve(refused)
+    expect(await handled).toEqual({ batchItemFailures: [] })
+    expect(table.get(slow.id)?.status).toBe('rejected')
+  })
+})
+
 describe('Kafka is away', () => {
   const rows = [1, 2, 3].map((number) => makeVerification({ id: makeId(number), userId: `user-${number}` }))
   const [first, second, third] = rows as [Verification, Verification, Verification]
@@ -557,7 +607,7 @@ describe('Kafka is away', () => {
       ['verified', null],
       ['rejected', null],
     ])
-    expect(log.lines.at(-1)).toMatchObject({ level: 'error', message: 'verdicts not announced', fields: { count: 2 } })
+    expect(log.lines.at(-1)).toMatchObject({ level: 'error', message: 'verdict not announced' })
 
     faults.clear()
     steps.length = 0
