@@ -1,5 +1,6 @@
 // Five suites: unit, vectors (both node modules only; vectors take minutes), infra (the synthesised templates), integration
 // (real Postgres and Kafka), e2e (the deployed local stack).
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const suite = (name: string, include: string[], extra = {}) => ({
@@ -8,6 +9,8 @@ const suite = (name: string, include: string[], extra = {}) => ({
 
 export default defineConfig({
   test: {
+    // Also on two cores: half of what the longest tests do is waiting for others.
+    maxWorkers: Math.max(2, Math.ceil(availableParallelism() / 2)),
     projects: [
       suite('unit', ['test/unit/**/*.test.ts']),
       suite('vectors', ['test/vectors/**/*.test.ts']),

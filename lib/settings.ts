@@ -49,7 +49,8 @@ function readKeys(text: string, context: z.RefinementCtx): NonNullable<TokenSett
 }
 
 const settingsSchema = z.object({
-  MAX_DOCUMENT_SIZE_MB: positiveInteger(1024).prefault('10'),
+  // What `inspect` opens at most (functions/inspect/reasons.ts).
+  MAX_DOCUMENT_SIZE_MB: positiveInteger(10).prefault('10'),
   MAX_ATTEMPTS: positiveInteger(10_000).prefault('10'),
   VERIFICATION_DELAY_SECONDS: delaySeconds.prefault('3'),
   MAX_CONCURRENT_GENERATIONS: positiveInteger(10_000).prefault('50'),

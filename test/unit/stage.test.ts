@@ -1,6 +1,7 @@
 // The settings that a deployer gives, and what the stage table makes of them.
 import { describe, expect, test } from 'vitest'
 import { authorizeEnvironment } from '../../functions/authorize/environment.ts'
+import { maximumBytes } from '../../functions/inspect/reasons.ts'
 import { readSettings, SettingsError } from '../../lib/settings.ts'
 import { findStage, stageNames } from '../../lib/stage-table.ts'
 
@@ -63,7 +64,7 @@ test('what is overdue is told in seconds, of wallets and of verdicts', () => {
 })
 
 describe.each([
-  ['MAX_DOCUMENT_SIZE_MB', 'maxDocumentSizeMb', 1024],
+  ['MAX_DOCUMENT_SIZE_MB', 'maxDocumentSizeMb', maximumBytes / 1024 / 1024],
   ['MAX_ATTEMPTS', 'maxAttempts', 10_000],
   ['MAX_CONCURRENT_GENERATIONS', 'maxConcurrentGenerations', 10_000],
 ] as const)('%s', (name, field, maximum) => {
