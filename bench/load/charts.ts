@@ -168,13 +168,13 @@ export function makeCharts(run: Run): readonly Chart[] {
       : [
           memoryChart(
             'Memory of the functions',
-            'The largest process of each function (PSS). A leak shows in the one that lives longest. In a soak each throws away what ' +
+            'What the largest process of each function has for itself. A leak shows in the one that lives longest. In a soak each throws away what ' +
               'it no longer needs every half minute: what is left then is judged.',
             isFunction,
           ),
           memoryChart(
             'Memory of the servers',
-            'PSS of each; of PostgreSQL, which is several processes, the largest. The supervisor has the wallet trigger, the ' +
+            'What each has for itself; of PostgreSQL, which is several processes and shares most, the largest. The supervisor has the wallet trigger, the ' +
               'front door and the issuer of tokens in it. The emulator keeps every log line in memory, so it grows.',
             (name) => !isFunction(name),
           ),
