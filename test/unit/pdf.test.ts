@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { inspectDocument } from '../../functions/inspect/inspect-document.ts'
 import { examinePdf } from '../../functions/inspect/pdf.ts'
-import { encryptNew, encryptOld, makeObjects, makePdf, revise, type WrittenObject } from '../support/make-pdf.ts'
+import { encrypt, makeObjects, makePdf, revise, type WrittenObject } from '../support/make-pdf.ts'
 
 /** The findings of the checks as they are run: none behind a gate that found something. */
 async function examine(bytes: Uint8Array) {
@@ -31,12 +31,12 @@ describe('a PDF that passes', () => {
     ...['1.0', '1.3', '1.4', '1.7', '2.0'].map(
       (version) => [`of version ${version}`, () => makePdf(makeObjects(), { version })] as [string, () => Buffer],
     ),
-    ['with objects and cross references in streams', () => makePdf(makeObjects(), { isCompressed: true })],
+    ['with objects and cross references in streams', () => makePdf(makeObjects(), { packed: true })],
     [
       'revised',
       () =>
         revise(makePdf(), {
-          4: { dictionary: '<< >>', stream: Buffer.from('BT /F 30 Tf 60 700 Td (Second revision) Tj ET') },
+          4: { value: '<< >>', stream: Buffer.from('BT /F 30 Tf 60 700 Td (Second revision) Tj ET') },
         }),
     ],
     ['that opens at a page', () => action('[3 0 R /Fit]')],
@@ -89,31 +89,31 @@ describe('a PDF that passes', () => {
   })
 
   it.each([
-    ['RC4 of 40 bits', encryptOld(2), false],
-    ['RC4 of 128 bits', encryptOld(3), false],
-    ['AES of 128 bits', encryptOld(4), true],
-    ['AES of 256 bits, revision 5', encryptNew(5), true],
-    ['AES of 256 bits, revision 6', encryptNew(6), true],
-  ])('encrypted with %s under an owner password', async (_name, encryption, isCompressed) => {
-    expect(await examine(makePdf(makeObjects(), { encryption, isCompressed }))).toEqual([])
+    ['RC4 of 40 bits', encrypt('RC4-40'), false],
+    ['RC4 of 128 bits', encrypt('RC4-128'), false],
+    ['AES of 128 bits', encrypt('AES-128'), true],
+    ['AES of 256 bits, revision 5', encrypt('AES-256-R5'), true],
+    ['AES of 256 bits, revision 6', encrypt('AES-256'), true],
+  ])('encrypted with %s under an owner password', async (_name, encryption, packed) => {
+    expect(await examine(makePdf(makeObjects(), { encryption, packed }))).toEqual([])
     const active = makeObjects({ catalog: `/OpenAction ${script}` })
-    expect(await readCodes(makePdf(active, { encryption, isCompressed }))).toEqual(['active_content'])
+    expect(await readCodes(makePdf(active, { encryption, packed }))).toEqual(['active_content'])
   })
 })
 
 it('a key of a wrong length, over which PDFium stumbles, is damage', async () => {
-  const encryption = encryptNew(6)
-  const trailer = encryption.trailer.replace('/UE <', '/UE <010203040506')
-  expect(await readCodes(makePdf(makeObjects(), { encryption: { ...encryption, trailer } }))).toEqual([
+  const encryption = encrypt('AES-256')
+  const dictionary = encryption.dictionary.replace('/UE <', '/UE <010203040506')
+  expect(await readCodes(makePdf(makeObjects(), { encryption: { ...encryption, dictionary } }))).toEqual([
     'undecodable_pdf',
   ])
 })
 
 describe('a PDF that needs a password', () => {
   it.each([
-    ['RC4 of 128 bits', encryptOld(3, 'secret')],
-    ['AES of 128 bits', encryptOld(4, 'secret')],
-    ['AES of 256 bits', encryptNew(6, 'secret')],
+    ['RC4 of 128 bits', encrypt('RC4-128', 'secret')],
+    ['AES of 128 bits', encrypt('AES-128', 'secret')],
+    ['AES of 256 bits', encrypt('AES-256', 'secret')],
   ])('is refused: %s', async (_name, encryption) => {
     expect(await readCodes(makePdf(makeObjects(), { encryption }))).toEqual(['password_protected'])
   })
@@ -122,7 +122,7 @@ describe('a PDF that needs a password', () => {
 describe('active content', () => {
   const attached: WrittenObject[] = [
     '<< /Type /Filespec /F (invoice.xml) /EF << /F 7 0 R >> >>',
-    { dictionary: '<< /Type /EmbeddedFile >>', stream: Buffer.from('<invoice/>') },
+    { value: '<< /Type /EmbeddedFile >>', stream: Buffer.from('<invoice/>') },
   ]
   const kinds: [string, string, () => Buffer][] = [
     ['a script', 'when it is opened', () => action(script)],
@@ -150,7 +150,7 @@ describe('active content', () => {
         makePdf(
           makeObjects({
             catalog: '/OpenAction << /S /JavaScript /JS 6 0 R >>',
-            objects: [{ dictionary: '<< >>', stream: Buffer.from('app.alert(1)') }],
+            objects: [{ value: '<< >>', stream: Buffer.from('app.alert(1)') }],
           }),
         ),
     ],
@@ -162,7 +162,7 @@ describe('active content', () => {
     [
       'a script',
       'in an object stream',
-      () => makePdf(makeObjects({ catalog: `/OpenAction ${script}` }), { isCompressed: true }),
+      () => makePdf(makeObjects({ catalog: `/OpenAction ${script}` }), { packed: true }),
     ],
     ['a script', 'of an earlier revision', () => revise(action(script), { 1: '<< /Type /Catalog /Pages 2 0 R >>' })],
     [
@@ -217,7 +217,7 @@ describe('active content', () => {
         makePdf(
           makeObjects({
             catalog: '/AcroForm << /Fields [] /XFA [(template) 6 0 R] >>',
-            objects: [{ dictionary: '<< >>', stream: Buffer.from('<template/>') }],
+            objects: [{ value: '<< >>', stream: Buffer.from('<template/>') }],
           }),
         ),
     ],
@@ -250,7 +250,7 @@ describe('active content', () => {
 })
 
 describe('a damaged PDF', () => {
-  const long = makePdf(makeObjects({ objects: [{ dictionary: '<< >>', stream: Buffer.alloc(5000, 'x') }] }))
+  const long = makePdf(makeObjects({ objects: [{ value: '<< >>', stream: Buffer.alloc(5000, 'x') }] }))
   const linearized = makePdf(makeObjects({ objects: [] }))
     .toString('latin1')
     .replace('1 0 obj', '9 0 obj\n<< /Linearized 1 /L 99999 >>\nendobj\n1 0 obj')
@@ -277,7 +277,7 @@ describe('a damaged PDF', () => {
     [
       'truncated',
       'whose revision was cut',
-      () => revise(makePdf(), { 4: { dictionary: '<< >>', stream: Buffer.from('q Q') } }).subarray(0, -12),
+      () => revise(makePdf(), { 4: { value: '<< >>', stream: Buffer.from('q Q') } }).subarray(0, -12),
     ],
     ['truncated', 'shorter than its own first object says', () => Buffer.from(linearized, 'latin1')],
     [
@@ -317,7 +317,7 @@ describe('a damaged PDF', () => {
           makeObjects({
             objects: [
               {
-                dictionary: '<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode >>',
+                value: '<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode >>',
                 stream: deflateSync(Buffer.alloc(100_000_000, ' ')),
               },
             ],
@@ -339,7 +339,7 @@ describe('hidden content', () => {
   program.write('MZ')
   program.writeUInt32LE(128, 60)
   program.write('PE\0\0', 128)
-  const embed = (stream: Buffer, dictionary = '<< >>') => makePdf(makeObjects({ objects: [{ dictionary, stream }] }))
+  const embed = (stream: Buffer, value = '<< >>') => makePdf(makeObjects({ objects: [{ value, stream }] }))
   it.each<[string, string, () => Buffer]>([
     ['a program', 'before the header', () => Buffer.concat([program, makePdf()])],
     ['a program', 'for Linux, behind the end', () => Buffer.concat([makePdf(), Buffer.from('\x7fELF\x02\x01\x01')])],
@@ -374,7 +374,7 @@ describe('hidden content', () => {
           makeObjects({
             objects: [
               '<< /Type /Filespec /EF << /F 7 0 R >> >>',
-              { dictionary: '<< /Type /EmbeddedFile >>', stream: program },
+              { value: '<< /Type /EmbeddedFile >>', stream: program },
             ],
           }),
         ),
@@ -410,7 +410,7 @@ describe('the clean copy', () => {
 
   it('shows form fields and annotations', async () => {
     const drawn = (content: string): WrittenObject => ({
-      dictionary: '<< /Type /XObject /Subtype /Form /BBox [0 0 400 400] >>',
+      value: '<< /Type /XObject /Subtype /Form /BBox [0 0 400 400] >>',
       stream: Buffer.from(content),
     })
     const seen = makePdf(
@@ -437,9 +437,9 @@ describe('whatever the bytes', { timeout: 120_000 }, () => {
   it('a PDF damaged anywhere is judged, never thrown over', async () => {
     const documents = [
       makePdf(),
-      makePdf(makeObjects({ catalog: `/OpenAction ${script}` }), { isCompressed: true }),
-      makePdf(makeObjects(), { encryption: encryptNew(6), isCompressed: true }),
-      revise(makePdf(), { 4: { dictionary: '<< >>', stream: Buffer.from('q Q') } }),
+      makePdf(makeObjects({ catalog: `/OpenAction ${script}` }), { packed: true }),
+      makePdf(makeObjects(), { encryption: encrypt('AES-256'), packed: true }),
+      revise(makePdf(), { 4: { value: '<< >>', stream: Buffer.from('q Q') } }),
     ]
     const words = [
       'obj',
