@@ -295,7 +295,7 @@ describe.each(emulators)('$name', (emulator) => {
       const url = output('VerificationQueueUrl')
       let handedBack = 0
       while ((await receive(url, 0)) !== undefined) handedBack++
-      expect(handedBack).toBe(24)
+      expect(handedBack).toBe(20)
       const message = await receive(output('VerificationDeadLetterQueueUrl'), 30)
       expect(message?.Body).toContain('incoming/never')
     })
