@@ -131,7 +131,8 @@ export function createKafka(options: {
 }
 
 /**
- * Opens nothing yet: the first publication connects.
+ * Opens nothing yet: the first publication connects. One at a time: beside a publication whose answer is lost another one is
+ * acknowledged and never written (docs/decisions.md).
  *
  * What fails on a connection of an earlier call is tried once more on a new one, since that one may have died meanwhile:
  * each has half of the deadline. Records of the first try may be on Kafka then; consumers know them by their ids.

@@ -18,6 +18,7 @@ import {
 } from '../../shared/model.ts'
 import { type Decision, isActive, type Verdict } from '../../shared/verifications.ts'
 import { type DiscardPorts, discardDocument } from './discard.ts'
+import { publishInTurn } from './publish-in-turn.ts'
 import type { Arrival } from './upload-tables.ts'
 
 /**
@@ -198,7 +199,8 @@ export async function verifyDocuments(
   keys: readonly string[],
   told: ReadonlyMap<string, InspectAnswer> = new Map(),
 ): Promise<ReadonlySet<string>> {
-  const verified = await Promise.all(keys.map((key) => verifyDocument(ports, key, told.get(key))))
+  const inTurn = { ...ports, publish: publishInTurn(ports.publish) }
+  const verified = await Promise.all(keys.map((key) => verifyDocument(inTurn, key, told.get(key))))
   return new Set(keys.filter((_, at) => !verified[at]))
 }
 
