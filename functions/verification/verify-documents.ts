@@ -171,6 +171,11 @@ async function decide(
     ? ports.commitArrival({ ...named, documentSha256 }, verdict)
     : ports.commitVerdict(named.id, named.attempt, verdict))
   crashPoint('verification-after-verdict')
+  const row = decision?.verification
+  if (verdict.status !== 'expired' && row?.id === named.id && row.status === 'expired') {
+    // Its object came while somebody else missed it. The message, when it comes again, finds whether it is still to be judged.
+    throw new UnavailableError('inspection', 'somebody else did not find the document')
+  }
   countVerdict(ports, begun, verdict)
   // For who reviews, never in the log beside an id: two honest accounts may share a document.
   if (decision?.sharesDocument) ports.count('documents_shared', 1)
@@ -180,7 +185,6 @@ async function decide(
     status: decision?.verification.status ?? 'superseded',
     ...(verdict.status === 'rejected' ? { reason: verdict.reasons.map((reason) => reason.code).join(',') } : {}),
   })
-  const row = decision?.verification
   return { row, isOver: row === undefined || row.id !== named.id || row.status !== 'expired' }
 }
 

@@ -489,6 +489,19 @@ describe('a message that comes again', () => {
     expect(table.get(row.id)?.status).toBe('verified')
     expect(published).toHaveLength(1)
   })
+
+  it('that somebody else has missed meanwhile is judged when its message comes again', async () => {
+    const row = makeVerification()
+    const { deliver, table, objects, kept, metrics } = setUp([row], { [keyOf(row)]: [passed, passed] })
+    const handled = deliver(makeMessage('m1', keyOf(row)))
+    table.set(row.id, { ...row, status: 'expired' })
+    expect((await handled).batchItemFailures).toEqual(again)
+    expect(metrics.counted).toEqual({ documents_not_verified: 1 })
+    expect(objects).toContain(keyOf(row))
+    expect((await deliver(makeMessage('m1', keyOf(row)))).batchItemFailures).toEqual([])
+    expect(table.get(row.id)).toMatchObject({ status: 'verified', announcedAt: noon })
+    expect([...kept]).toEqual([`${row.id}/1`])
+  })
 })
 
 describe('the objects of a document', () => {
