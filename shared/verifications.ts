@@ -152,7 +152,7 @@ export async function lockUser(tx: Sql, id: string): Promise<void> {
     select pg_advisory_xact_lock(hashtext(user_id), hashtext(network)) from verification.verifications where id = ${id}`
 }
 
-/** Has the verification that the user has passed answer for that attempt; undefined when there is none. */
+/** Has the verification that the user has passed answer for that attempt; undefined when there is none, or a verdict. */
 async function yieldToPassed(tx: Sql, id: string, attempt: number, now: Date): Promise<Decision | undefined> {
   const [passed] = await tx<VerificationRow[]>`
     select ${verificationColumns(tx)} from verification.verifications as passed
@@ -163,20 +163,22 @@ async function yieldToPassed(tx: Sql, id: string, attempt: number, now: Date): P
     order by verified_at, id
     limit 1`
   if (!passed) return undefined
-  await makeDuplicate(tx, id, passed.id, now)
-  return { verification: passed, sharesDocument: false }
+  return (await makeDuplicate(tx, id, passed.id, now)) ? { verification: passed, sharesDocument: false } : undefined
 }
 
-/** Has the earlier one answer for that verification, whose attempt is over. */
-export async function makeDuplicate(tx: Sql, id: string, earlierId: string, now: Date): Promise<void> {
-  await tx`
+/** Has the earlier one answer for that verification, whose attempt is over; false when that has got its verdict meanwhile. */
+export async function makeDuplicate(tx: Sql, id: string, earlierId: string, now: Date): Promise<boolean> {
+  const [{ isMade }] = await tx<[{ isMade: boolean }]>`
     with made as (
       update verification.verifications set status = 'duplicate', duplicate_of = ${earlierId}
-      where id = ${id}
+      where id = ${id} and status = 'processing'
       returning id, attempt
+    ), noted as (
+      update verification.attempts set status = 'duplicate', decided_at = ${now}
+      from made where verification_id = made.id and attempts.attempt = made.attempt
     )
-    update verification.attempts set status = 'duplicate', decided_at = ${now}
-    from made where verification_id = made.id and attempts.attempt = made.attempt`
+    select exists (select from made) as "isMade"`
+  return isMade
 }
 
 async function decide(sql: Sql, id: string, attempt: number, verdict: Verdict): Promise<Decision | undefined> {

@@ -466,6 +466,25 @@ describe('a further verification', () => {
     ])
   })
 
+  test('does not take back a verdict that falls at the same moment', async () => {
+    const upload = makeUpload()
+    await judge(upload, toVerified())
+    const further = { ...upload, id: randomUUID(), documentSha256: Buffer.alloc(32, 9) }
+    const row = await register(intake, { ...further, network: 'bitcoin', addressType: 'p2tr' })
+    await beginInspection(verification, row.id, 1)
+    await extendVerified(intake, makeExtension(upload.userId))
+    let decided: ReturnType<typeof commit> | undefined
+    await inTransaction(database.connect('app_verification'), async (tx) => {
+      await commit(tx, row.id, 1, toRejected([final]))
+      decided = commit(verification, row.id, 1, toVerified(laterBy(90)))
+      void decided.catch(() => undefined)
+      const findWaiting = () => owner`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+      await expect.poll(findWaiting).toHaveLength(1)
+    })
+    expect(await decided).toMatchObject({ id: row.id, status: 'rejected', reasons: [final] })
+  })
+
   test('and a verdict at once are one verified row, whoever is first', async () => {
     const others = Array.from({ length: 4 }, () => database.connect('app_intake'))
     await Promise.all(others.map((sql) => sql`select`))
