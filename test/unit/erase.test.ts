@@ -255,6 +255,17 @@ describe('the sweep', () => {
     expect(metrics.values).toEqual({ erasure_overdue_seconds: [0] })
   })
 
+  it.each(inOrder.slice(1))('that ends at "%s" is done again by the next one, from the key on', async (where) => {
+    const { sweep, faults, steps, table } = setUp([keptDocument()], { now: late })
+    faults.set(where, 1)
+    expect(await catchError(() => sweep())).toBeInstanceOf(UnavailableError)
+    expect(table.get(verificationId)?.kept).toMatchObject({ erasingSince: late, erasedAt: null })
+    steps.length = 0
+    await sweep()
+    expect(steps).toEqual(['begin due', ...inOrder.slice(1)])
+    expect(table.get(verificationId)?.kept).toMatchObject({ erasingSince: late, erasedAt: late })
+  })
+
   it('leaves what is held', async () => {
     const document = keptDocument()
     const held = { ...document, kept: { object: { id: verificationId, attempt: 1 }, ...unheld, legalHold: true } }
