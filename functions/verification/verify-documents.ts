@@ -138,7 +138,7 @@ function countVerdict(ports: VerifyDocumentsPorts, begun: Verification, verdict:
  * Brings the verification of one object to its verdict, unless it has one.
  *
  * @returns as it is then, or the one that answers for it; undefined when the object is of an attempt before its newest. `isOver`:
- * whether the object is of no use any more; that of an attempt that expired, whose document may come yet, is
+ * whether its objects are of no use any more: not while the verdict is with somebody else, nor when nothing has come yet
  */
 async function decide(
   ports: VerifyDocumentsPorts,
