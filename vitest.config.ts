@@ -7,6 +7,8 @@ const suite = (name: string, include: string[], extra = {}) => ({
   test: { name, include, testTimeout: 60_000, hookTimeout: 300_000, ...extra },
 })
 
+const useCase = { statements: 95, lines: 95, functions: 95, branches: 95 }
+
 export default defineConfig({
   test: {
     // Also on two cores: half of what the longest tests do is waiting for others.
@@ -24,18 +26,28 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['functions/**/*.ts', 'shared/**/*.ts'],
-      // main.ts only wires; the journey through the deployed stack runs it, in Lambda.
-      exclude: ['functions/*/main.ts', 'functions/*/environment.ts'],
+      // main.ts only wires; the journey through the deployed stack runs it, in Lambda. The parser's side runs in its own process,
+      // and so does what overwrites the memory of one: test/unit/parser.test.ts and hide-environment.test.ts start them.
+      exclude: [
+        ...['functions/*/main.ts', 'functions/*/environment.ts'],
+        'functions/inspect/{parser,serve-document,hide-environment}.ts',
+      ],
       reporter: ['text-summary', 'json-summary', 'html'],
       thresholds: {
-        // Repositories.
+        // Repositories: whatever has SQL in it.
         'shared/{verifications,wallets,heartbeats}.ts': { 100: true },
-        'functions/{intake/limit-tables,verification/upload-tables,wallet/wallet-tables,announce/announce-tables,announce/overdue,announce/waiting,announce/forget,migrate/migrate,operate/vault-use,operate/dead-letter-tables}.ts':
+        'functions/{announce/announce-tables,announce/forget,announce/overdue,announce/waiting,erase/erase-tables,intake/expect-upload,intake/limit-tables,intake/register-upload,migrate/migrate,operate/dead-letter-tables,operate/vault-use,read/find-verification,verification/commit-arrival,verification/upload-tables,wallet/wallet-tables}.ts':
           { 100: true },
-        // Use cases.
-        'functions/{authorize/check-token,authorize/issuer-keys,intake/receive-document,intake/request-upload,inspect/inspect-document,verification/verify-documents,wallet/issue-wallets,wallet/plan-wallets,wallet/open-keyring,wallet/derivation,wallet/records,wallet/retry-transient,intake/rate-limit,intake/idempotency,announce/announce,announce/net,read/check-health,read/remember-wallets,provision/provision,operate/vault-status,operate/dead-letters,operate/dead-letter-record,operate/describe-record}.ts':
-          { statements: 95, lines: 95, functions: 95, branches: 95 },
-        'shared/validate-address.ts': { statements: 95, lines: 95, functions: 95, branches: 95 },
+        // Use cases and their ports: of these folders each file, also one that is new.
+        'functions/{authorize,docs,erase,intake,migrate,provision,read,verification}/!(handler).ts': {
+          ...useCase,
+          perFile: true,
+        },
+        'functions/{announce/announce,announce/net,operate/dead-letter-record,operate/dead-letters,operate/describe-record,operate/vault-status,wallet/derivation,wallet/issue-wallets,wallet/open-keyring,wallet/plan-wallets,wallet/records,wallet/retry-transient}.ts':
+          useCase,
+        'shared/{kept-documents,validate-address}.ts': useCase,
+        // Together: most of what is missing in its files are values in place of bytes behind an end, which is never read.
+        'functions/inspect/!(handler).ts': useCase,
         // Handlers.
         'functions/*/handler.ts': { statements: 90, lines: 90, functions: 90, branches: 90 },
       },

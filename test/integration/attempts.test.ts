@@ -4,12 +4,13 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectUpload } from '../../functions/intake/expect-upload.ts'
-import { attemptWindow, registerUpload, type Upload } from '../../functions/intake/register-upload.ts'
+import { attemptWindow, lookAgain, registerUpload, type Upload } from '../../functions/intake/register-upload.ts'
 import { migrate } from '../../functions/migrate/migrate.ts'
 import { findInspectedVerification } from '../../functions/read/find-verification.ts'
+import { UnavailableError } from '../../shared/errors.ts'
 import type { InspectionRecord, Reason, Verification } from '../../shared/model.ts'
 import { beginInspection, commitVerdict, extendVerified, type Verdict } from '../../shared/verifications.ts'
-import { createTestDatabase, readMigrations, type TestDatabase } from '../support/database.ts'
+import { createTestDatabase, readMigrations, startWaiting, type TestDatabase } from '../support/database.ts'
 import { catchError, noon } from '../support/fakes.ts'
 import { commit, register, toExpired, toRejected, toVerified } from '../support/uploads.ts'
 
@@ -185,6 +186,41 @@ describe('one attempt of a user and network at a time', () => {
     }
   })
 
+  test('a document that waited for the row of another upload is read by nobody once that is there', async () => {
+    const upload = makeUpload()
+    const late = await judge(upload, toExpired)
+    const beginning = await owner.begin(async (tx) => {
+      await register(tx, makeOther(upload))
+      return await startWaiting(tx, () => beginInspection(verification, late.id, 1))
+    })
+    expect(await beginning.settled).toBeUndefined()
+    expect(await findInspectedVerification(owner, late.id)).toMatchObject({ status: 'expired' })
+  })
+
+  test('who sends a document again while another one is begun is told of that', async () => {
+    const upload = makeUpload()
+    const again = makeOther(upload)
+    await judge(again, toExpired)
+    const late = await judge(upload, toExpired)
+    const registering = await owner.begin(async (tx) => {
+      await beginInspection(tx, late.id, 1)
+      return await startWaiting(tx, () => registerUpload(intake, { ...again, id: randomUUID() }, 10))
+    })
+    expect(await registering.settled).toMatchObject({ outcome: 'in_progress', verification: { id: late.id } })
+  })
+
+  test('who meets others at each look is told to come again, and asks for nothing more', async () => {
+    let asked = 0
+    const met = await catchError(() =>
+      lookAgain(intake, async () => {
+        asked++
+        return undefined
+      }),
+    )
+    expect(met).toBeInstanceOf(UnavailableError)
+    expect(asked).toBe(3)
+  })
+
   test('rows of the release before may be several: they end as they would, and keep another from being begun', async () => {
     const upload = makeUpload()
     const insert = async () => {
@@ -288,27 +324,15 @@ describe('attempts within 24 hours', () => {
   test('are not counted while another upload of the user is about to begin one', async () => {
     const upload = makeUpload()
     const { id, userId, network } = await judge(upload, toRejected([final]))
-    let isSettled = false
-    const registration = await owner.begin(async (tx) => {
+    const registering = await owner.begin(async (tx) => {
       await tx`select pg_advisory_xact_lock(hashtext(${userId}), hashtext(${network}))`
-      const registering = registerUpload(intake, makeOther(upload), 2)
-      void registering.finally(() => {
-        isSettled = true
-      })
-      // Until it waits, or does not.
-      for (let isWaiting = false; !isWaiting && !isSettled; ) {
-        ;[{ isWaiting }] = await tx<[{ isWaiting: boolean }]>`
-          select exists (
-            select from pg_locks where locktype = 'advisory' and not granted
-              and database = (select oid from pg_database where datname = current_database())) as "isWaiting"`
-      }
-      expect(isSettled).toBe(false)
+      const waiting = await startWaiting(tx, () => registerUpload(intake, makeOther(upload), 2))
       await tx`
         insert into verification.attempts (verification_id, attempt, user_id, network, began_at)
         values (${id}, 2, ${userId}, ${network}, ${noon})`
-      return { registering }
+      return waiting
     })
-    expect(await registration.registering).toMatchObject({ outcome: 'too_many_attempts' })
+    expect(await registering.settled).toMatchObject({ outcome: 'too_many_attempts' })
   })
 
   test('are exactly as many, however many clients send at once while verdicts fall', async () => {

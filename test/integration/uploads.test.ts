@@ -10,6 +10,7 @@ import { registerUpload } from '../../functions/intake/register-upload.ts'
 import type { ExpectedUpload } from '../../functions/intake/request-upload.ts'
 import { findInspectedVerification } from '../../functions/read/find-verification.ts'
 import { commitArrival } from '../../functions/verification/commit-arrival.ts'
+import { UnavailableError } from '../../shared/errors.ts'
 import type { Reason, Verification } from '../../shared/model.ts'
 import {
   beginInspection,
@@ -20,7 +21,7 @@ import {
   lockUnannouncedVerifications,
   type Verdict,
 } from '../../shared/verifications.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createTestDatabase, startWaiting, type TestDatabase } from '../support/database.ts'
 import { catchError, noon } from '../support/fakes.ts'
 import { register, toExpired, toRejected, toVerified } from '../support/uploads.ts'
 
@@ -349,6 +350,39 @@ describe('a document that comes', () => {
       expect(verified.map(({ id }) => id)).toEqual([decision?.verification.id])
       expect((await findVerification(verification, row.id))?.id).toBe(decision?.verification.id)
     }
+  })
+
+  test('while a row of the same document is made is answered by that', async () => {
+    const upload = makeExpected()
+    const { userId, network, addressType } = upload
+    const [id, sha256] = [randomUUID(), randomBytes(32)]
+    const row = await expectOne(upload)
+    await beginInspection(verification, row.id, 1)
+    const arriving = await owner.begin(async (tx) => {
+      await tx`
+        insert into verification.verifications
+          (id, user_id, network, address_type, document_sha256, request_id, created_at, status, reasons)
+        values
+          (${id}, ${userId}, ${network}, ${addressType}, ${sha256}, 'request-2', ${noon}, 'rejected',
+           ${tx.json([final])})`
+      const arrival = { id: row.id, attempt: 1, documentSha256: sha256 }
+      return await startWaiting(tx, () => commitArrival(verification, arrival, toVerified()))
+    })
+    expect((await arriving.settled)?.verification).toMatchObject({ id, status: 'rejected' })
+    expect(await readRow(row.id)).toMatchObject({ status: 'duplicate', duplicate_of: id })
+  })
+
+  test('and meets another row of its document at each look comes again', async () => {
+    const row = await expectOne(makeExpected())
+    // Two others would have to come and go at two moments: here nobody is there, and the server says so all the same.
+    await owner.unsafe(`
+      create function verification.meet() returns trigger language plpgsql as
+        $$ begin raise unique_violation using table = 'verifications'; end $$;
+      create trigger meet before update of document_sha256 on verification.verifications
+        for each row when (new.id = '${row.id}') execute function verification.meet()`)
+    expect(await catchError(() => arrive(row, randomBytes(32), toVerified()))).toBeInstanceOf(UnavailableError)
+    expect(await readRow(row.id)).toMatchObject({ status: 'processing', document_sha256: null })
+    await owner.unsafe('drop function verification.meet() cascade')
   })
 
   test('and is kept under its own name, as the document of the one that answers for it', async () => {

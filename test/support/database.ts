@@ -110,3 +110,26 @@ export async function createTestDatabase(options: { empty?: boolean; serverUrl?:
     },
   }
 }
+
+/**
+ * Starts work that has to wait for what that transaction holds, and resolves once it waits. It settles when the transaction
+ * is over.
+ */
+export async function startWaiting<Result>(
+  tx: postgres.TransactionSql,
+  work: () => Promise<Result>,
+): Promise<{ readonly settled: Promise<Result> }> {
+  let isSettled = false
+  const settled = work()
+  const settle = () => {
+    isSettled = true
+  }
+  settled.then(settle, settle)
+  for (let isWaiting = false; !isWaiting && !isSettled; ) {
+    ;[{ isWaiting }] = await tx<[{ isWaiting: boolean }]>`
+      select exists (
+        select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))) as "isWaiting"`
+  }
+  if (isSettled) throw new Error('expected work that waits for the transaction; it did not')
+  return { settled }
+}

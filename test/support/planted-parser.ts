@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { makeFrameHead } from '../../functions/inspect/frames.ts'
 import { inspectDocument } from '../../functions/inspect/inspect-document.ts'
+import { rulesVersion } from '../../functions/inspect/rules-version.ts'
 import { serveDocument } from '../../functions/inspect/serve-document.ts'
 
 const answers = 3
@@ -67,6 +68,12 @@ const acts: Readonly<Record<string, () => unknown>> = {
     for (;;) writeSync(answers, head)
   },
   lie: () => say('answer', JSON.stringify({ inspection: { verdict: 'passed' }, copyMediaType: null, usage: {} })),
+  /** A verdict of the right shape, without the clean copy that goes with it. */
+  forge: () => {
+    const inspection = { verdict: 'passed', mediaType: 'image/png', reasons: [], rulesVersion, checks: [] }
+    const usage = { peakKilobytes: 1, cpuMilliseconds: 1 }
+    say('answer', JSON.stringify({ inspection, copyMediaType: 'image/png', usage }))
+  },
   /** What it found is told as the name of a check. */
   look: () => {
     const variables = Object.keys(process.env).filter((name) => !ownVariables.includes(name))

@@ -395,6 +395,13 @@ describe('the key set of the issuer', () => {
     await expect(fetchKeySet(url)).rejects.toThrow(message)
   })
 
+  it('is asked for over TLS where its address says so, and not without', async () => {
+    let asked = 0
+    const url = await serve((_, answer) => answer.end(`${asked++}`))
+    await expect(fetchKeySet(url.replace('http:', 'https:'))).rejects.toMatchObject({ code: 'EPROTO' })
+    expect(asked).toBe(0)
+  })
+
   it.each<[string, RequestListener]>([
     ['begins', () => {}],
     ['ends', (_, answer) => void answer.writeHead(200).write('{')],

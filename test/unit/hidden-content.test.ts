@@ -58,6 +58,8 @@ const zip = makeZip('payload.exe', Buffer.from('anything'))
 const payloads: readonly (readonly [string, Buffer])[] = [
   ['a ZIP', zip],
   ['the end of a ZIP whose entries are disguised', change(zip, (copy) => copy.writeUInt32LE(0, 0))],
+  ['a ZIP, compressed by a recent method', change(zip, (copy) => copy.writeUInt16LE(95, 8)).subarray(0, 60)],
+  ['an empty ZIP', Buffer.concat([latin1('PK\x05\x06'), Buffer.alloc(18)])],
   ['a RAR', latin1('Rar!\x1a\x07\x01\x00')],
   ['a 7z', latin1('7z\xbc\xaf\x27\x1c\0\x04')],
   ['a CAB', latin1('MSCF\0\0\0\0')],
@@ -65,6 +67,7 @@ const payloads: readonly (readonly [string, Buffer])[] = [
   ['a program of Windows', makeWindowsProgram()],
   ['a program of Linux', makeElf()],
   ['a program of macOS', Buffer.from('cffaedfe0c00000100000000020000001000000000000000', 'hex')],
+  ['a program of an old macOS', Buffer.from('feedface00000012000000000000000200000010', 'hex')],
   ['a program for both kinds of macOS', Buffer.from('cafebabe0000000201000007000000030000400000010000', 'hex')],
   ['a Java class', Buffer.from('cafebabe0000003d001d0a0002000307', 'hex')],
   ['a program of Android', latin1('dex\n035\0')],
@@ -84,6 +87,8 @@ const payloads: readonly (readonly [string, Buffer])[] = [
   ['a shell script', latin1('\n#!/bin/sh\nrm -rf x\n')],
   ['a PHP archive', latin1('__HALT_COMPILER(); ?>')],
 ]
+
+const withChunk = (type: string, data: string) => insertBehindHeader(card, [makeChunk(type, latin1(data))])
 
 function change(bytes: Buffer, edit: (copy: Buffer) => void): Buffer {
   const copy = Buffer.from(bytes)
@@ -162,6 +167,14 @@ describe('what is not hidden', () => {
     ['letters of a ZIP without its fields', Buffer.concat([photo, latin1('PK\x03\x04 and PK\x05\x06 and PK\x01\x02')])],
     ['letters of a program without its header', Buffer.concat([photo, latin1('MZ'), Buffer.alloc(64, 1)])],
     ['a PDF header without a PDF', insertSegments(photo, [makeSegment(0xfe, latin1('made of %PDF-1.4'))])],
+    ['the first letters of a program of macOS', Buffer.concat([photo, Buffer.from('feedface', 'hex')])],
+    [
+      'a first segment that begins like a comment',
+      insertSegments(photo, [makeSegment(0xe0, Buffer.alloc(0x2f2a - 2))]),
+    ],
+    ['a text of a PNG whose language does not end', withChunk('iTXt', 'Comment\0\x01\0en')],
+    ['a text of a PNG whose translated name does not end', withChunk('iTXt', 'Comment\0\x01\0en\0Word')],
+    ['a text of a PNG that cannot be inflated', withChunk('zTXt', 'Comment\0\0as it was typed')],
     ['an ELF header without fields', Buffer.concat([photo, latin1('\x7fELF'), Buffer.alloc(64, 3)])],
   ])('%s', (_name, bytes) => {
     expect(readCodes(bytes)).toEqual([])

@@ -15,6 +15,7 @@ const file = await readFile(new URL('../fixtures/photo.jpg', import.meta.url))
 const small = () => sharp(file).resize(200)
 const baseline = await small().jpeg().toBuffer()
 const progressive = await small().jpeg({ progressive: true }).toBuffer()
+const greyProgressive = await small().greyscale().jpeg({ progressive: true }).toBuffer()
 const grey = await small().greyscale().jpeg().toBuffer()
 const fullColour = await small().jpeg({ chromaSubsampling: '4:4:4', optimiseCoding: false }).toBuffer()
 const cmyk = await small().toColourspace('cmyk').jpeg().toBuffer()
@@ -39,6 +40,7 @@ describe('a good JPEG', () => {
     ['baseline', baseline],
     ['progressive', progressive],
     ['grey', grey],
+    ['grey and progressive', greyProgressive],
     ['of all colours, with the typical tables', fullColour],
     ['in CMYK', cmyk],
   ])('%s has no finding, its size, and ends with its end marker', (_name, bytes) => {
@@ -47,9 +49,12 @@ describe('a good JPEG', () => {
     expect(height).toBeGreaterThan(100)
   })
 
-  it('with restart markers', async () => {
+  it('with restart markers, in their order', async () => {
     const sample = goodJpegs.find(({ name }) => name === 'baseline-422-restart.jpg')
-    expect(readCodes((await sample?.make(seedRandom('restart'))) ?? new Uint8Array())).toEqual([])
+    const bytes = Buffer.from((await sample?.make(seedRandom('restart'))) ?? [])
+    expect(readCodes(bytes)).toEqual([])
+    const first = findMarker(bytes, 0xd0, findScanData(bytes))
+    expect(readCodes(change(bytes, (copy) => copy.writeUInt8(0xd3, first + 1)))).toEqual(['undecodable_image'])
   })
 
   it('without tables of its own is read with the typical ones', async () => {
@@ -140,7 +145,7 @@ describe('a JPEG of which data is missing', () => {
 })
 
 describe('a JPEG that no decoder shows, or not as it was', () => {
-  const frame = findMarker(baseline, 0xc0)
+  const [frame, scan] = [findMarker(baseline, 0xc0), findMarker(baseline, 0xda)]
   it.each<[string, () => Buffer]>([
     ['without a frame', () => Buffer.concat([baseline.subarray(0, frame), endMarker])],
     ['of height 0', () => change(baseline, (copy) => copy.writeUInt16BE(0, frame + 5))],
@@ -155,6 +160,27 @@ describe('a JPEG that no decoder shows, or not as it was', () => {
         // Marker (2), length (2), class and number (1), then 16 counts.
         const counts = findMarker(baseline, 0xc4) + 5
         return change(baseline, (copy) => copy.fill(9, counts, counts + 16))
+      },
+    ],
+    [
+      'with more codes of one bit than there are',
+      () => {
+        const counts = findMarker(baseline, 0xc4) + 5
+        const count = baseline.subarray(counts, counts + 16).reduce((sum, value) => sum + value, 0)
+        return change(baseline, (copy) => copy.fill(0, counts, counts + 16).writeUInt8(count, counts))
+      },
+    ],
+    ['with half a restart interval', () => insertSegments(baseline, [makeSegment(0xdd, Buffer.of(0))])],
+    // Marker (2), length (2), precision (1), height (2), width (2), count (1), id (1), sampling (1).
+    ['with a component without pixels', () => change(baseline, (copy) => copy.writeUInt8(0, frame + 11))],
+    ['with an empty header of its scan', () => change(baseline, (copy) => copy.writeUInt16BE(2, scan + 2))],
+    ['with a scan of nothing', () => change(baseline, (copy) => copy.writeUInt8(0, scan + 4))],
+    ['with a scan of a component that is not there', () => change(baseline, (copy) => copy.writeUInt8(99, scan + 5))],
+    [
+      'with a band of several components',
+      () => {
+        const first = findMarker(progressive, 0xda) + 4
+        return change(progressive, (copy) => copy.writeUInt8(1, first + 1 + 2 * copy.readUInt8(first)))
       },
     ],
     ['that repeats a scan a hundred times', () => repeatScans(101)],

@@ -64,6 +64,15 @@ describe('a data key', () => {
     expect(await catchError(() => createEnsureDataKey(clients, settings)(first))).toBeInstanceOf(UnavailableError)
   })
 
+  it('of an earlier delivery that S3 answers without its bytes: the message comes again', async () => {
+    const bucket = makeAwsClient<S3Client>((command) => {
+      if (command === 'PutObjectCommand') throw makeAwsError('PreconditionFailed')
+      return {}
+    })
+    const ensure = createEnsureDataKey({ kms: kms().client, s3: bucket.client }, settings)
+    expect(await catchError(() => ensure(first))).toBeInstanceOf(UnavailableError)
+  })
+
   it('that was destroyed between put and get: the message comes again', async () => {
     const bucket = makeAwsClient<S3Client>((command) => {
       throw makeAwsError(command === 'PutObjectCommand' ? 'PreconditionFailed' : 'NoSuchKey')

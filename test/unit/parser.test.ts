@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createFrameReader, type FrameKind, makeFrameHead } from '../../functions/inspect/frames.ts'
 import { createHandler } from '../../functions/inspect/handler.ts'
-import { type ParserDeadlines, startParser } from '../../functions/inspect/parser-process.ts'
+import { readCheckName } from '../../functions/inspect/parser-answer.ts'
+import { type Parser, type ParserDeadlines, startParser } from '../../functions/inspect/parser-process.ts'
+import { readRefusal } from '../../functions/inspect/refusal.ts'
 import { rulesVersion } from '../../functions/inspect/rules-version.ts'
 import { findParserProgram, type ParserProgram } from '../../functions/inspect/spawn-parser.ts'
 import { createMemoryLog, createMemoryMetrics } from '../support/fakes.ts'
@@ -19,6 +21,10 @@ const patient: ParserDeadlines = { waiting: 60_000, answered: 60_000 }
 const secret = 'AKIDPLANTEDSECRET'
 
 function setUp(program: ParserProgram, deadlines: ParserDeadlines = patient) {
+  return setUpParser(() => startParser(program, deadlines))
+}
+
+function setUpParser(start: () => Parser) {
   const log = createMemoryLog()
   const { count, counted } = createMemoryMetrics()
   let document: Uint8Array = new Uint8Array()
@@ -26,7 +32,7 @@ function setUp(program: ParserProgram, deadlines: ParserDeadlines = patient) {
     log,
     count,
     readDocument: async () => document,
-    startParser: () => startParser(program, deadlines),
+    startParser: start,
     keepCopy: async () => {},
   })
   const inspect = async (bytes: Uint8Array) => {
@@ -77,6 +83,36 @@ describe('the parser', { timeout: 120_000 }, () => {
   })
 })
 
+describe('what the function makes of a parser', () => {
+  it('that ended before its first check: a crash of no check', async () => {
+    const parsed = { outcome: 'crashed', how: 'crash', check: null, milliseconds: 5 } as const
+    const { inspect, log } = setUpParser(() => ({ inspect: async () => parsed, kill: async () => {} }))
+    const sha256 = hashOf(samples.card)
+    expect(await inspect(samples.card)).toEqual({ outcome: 'crashed', sha256, rulesVersion, checks: [] })
+    expect(log.lines).toEqual([expect.not.objectContaining({ part: expect.anything() })])
+  })
+
+  it('that fails as nobody foresaw: its own failure, and the parser is killed', async () => {
+    const kill = vi.fn(async () => {})
+    const { inspect } = setUpParser(() => ({ inspect: () => Promise.reject(new TypeError('unforeseen')), kill }))
+    await expect(inspect(samples.card)).rejects.toThrow('unforeseen')
+    expect(kill).toHaveBeenCalledOnce()
+  })
+
+  it('that names a check as none is named: no name', () => {
+    expect(readCheckName(Buffer.from('decode'))).toBe('decode')
+    expect(readCheckName(Buffer.from('a line\nof its own'))).toBeNull()
+  })
+})
+
+it.each([
+  ['that ran out of memory', new Error('VipsJpeg: out of memory')],
+  ['that was stopped by a trap', Object.assign(new Error('unreachable'), { name: 'RuntimeError' })],
+  ['that threw no error', 'text'],
+])('a decoder %s has not refused its input', (_name, thrown) => {
+  expect(() => readRefusal(thrown)).toThrow(thrown instanceof Error ? thrown : 'text')
+})
+
 describe('a parser that is attacked', { timeout: 120_000 }, () => {
   const hasty: ParserDeadlines = { waiting: 60_000, answered: 6000 }
 
@@ -87,6 +123,7 @@ describe('a parser that is attacked', { timeout: 120_000 }, () => {
     ['garbage', 'crash', patient],
     ['flood', 'crash', patient],
     ['lie', 'crash', patient],
+    ['forge', 'crash', patient],
     ['print', 'crash', patient],
     ['hang', 'timeout', hasty],
     ['heap', 'memory', patient],

@@ -23,6 +23,9 @@ const annotate = (written: string, objects: readonly WrittenObject[] = []) =>
   makePdf(makeObjects({ page: '/Annots [6 0 R]', objects: [written, ...objects] }))
 const link = (written: string) => annotate(`<< /Type /Annot /Subtype /Link /Rect [60 700 200 720] /A ${written} >>`)
 const script = '<< /S /JavaScript /JS (app.alert\\(1\\)) >>'
+/** Object 7, to which the catalogue refers, may be in that stream. */
+const packed = (value: string, stream: string | Buffer) =>
+  makePdf(makeObjects({ catalog: '/OpenAction 7 0 R', objects: [{ value, stream: Buffer.from(stream) }] }))
 
 describe('a PDF that passes', () => {
   const field =
@@ -66,7 +69,28 @@ describe('a PDF that passes', () => {
       () =>
         makePdf(makeObjects({ catalog: '/Names << /JavaScript << /Names [] >> /EmbeddedFiles << /Names [] >> >>' })),
     ],
+    [
+      'with a base of its addresses',
+      () => makePdf(makeObjects({ catalog: '/URI << /Base (https://example.org/) >>' })),
+    ],
+    ['with an empty base', () => makePdf(makeObjects({ catalog: '/URI << >>' }))],
+    ['with an address that is a number', () => link('<< /S /URI /URI 1 >>')],
+    [
+      'with a list of files that is empty',
+      () => makePdf(makeObjects({ catalog: '/A 6 0 R', objects: ['<< /Type /Filespec /EF null >>'] })),
+    ],
     ['with a script that nothing refers to', () => makePdf(makeObjects({ objects: [script] }))],
+    [
+      'with a reference that leads to itself',
+      () => makePdf(makeObjects({ catalog: '/OpenAction 6 0 R', objects: ['6 0 R'] })),
+    ],
+    ['with an object stream that has no first object', () => packed('<< /Type /ObjStm /N 1 >>', `7 0 ${script}`)],
+    ['with an object stream that ends before its object', () => packed('<< /Type /ObjStm /N 1 /First 5 >>', '7 99 ')],
+    ['with letters of a ZIP behind its end', () => Buffer.concat([makePdf(), Buffer.from('PK\x05\x06')])],
+    [
+      'with letters of a ZIP in a stream',
+      () => makePdf(makeObjects({ objects: [{ value: '<< >>', stream: Buffer.from('PK\x05\x06'.padEnd(60, '\0')) }] })),
+    ],
     [
       'with cross references that are off by some bytes',
       () => Buffer.from(makePdf().toString('latin1').replace('%PDF-1.7\n', '%PDF-1.7\n%a comment\n'), 'latin1'),
@@ -164,6 +188,16 @@ describe('active content', () => {
       'in an object stream',
       () => makePdf(makeObjects({ catalog: `/OpenAction ${script}` }), { packed: true }),
     ],
+    [
+      'a script',
+      'in an object stream with a list of filters',
+      () => packed('<< /Type /ObjStm /N 1 /First 4 /Filter [/FlateDecode] >>', deflateSync(`7 0 ${script}`)),
+    ],
+    [
+      'a script',
+      'in an object stream whose list of filters is empty',
+      () => packed('<< /Type /ObjStm /N 1 /First 4 /Filter [] >>', `7 0 ${script}`),
+    ],
     ['a script', 'of an earlier revision', () => revise(action(script), { 1: '<< /Type /Catalog /Pages 2 0 R >>' })],
     [
       'a script',
@@ -221,8 +255,30 @@ describe('active content', () => {
           }),
         ),
     ],
+    [
+      'an attached file',
+      'of which its name is there',
+      () => makePdf(makeObjects({ catalog: '/A << /Type /Filespec /EF << /F (a.exe) >> >>' })),
+    ],
+    [
+      'another file',
+      'whose bytes a stream has in place of its own',
+      () =>
+        makePdf(makeObjects({ catalog: '/A 6 0 R', objects: [{ value: '<< /F (a.txt) >>', stream: Buffer.of(0) }] })),
+    ],
     ['another file', 'by a link', () => link('<< /S /GoToR /F (other.pdf) /D [0 /Fit] >>')],
     ['neither to a web page', 'javascript:', () => link('<< /S /URI /URI (javascript:alert\\(1\\)) >>')],
+    [
+      'neither to a web page',
+      'javascript:, a letter by its number',
+      () => link('<< /S /URI /URI (java\\163cript:a) >>'),
+    ],
+    ['neither to a web page', 'javascript:, in two lines', () => link('<< /S /URI /URI (java\\\nscript:a) >>')],
+    [
+      'neither to a web page',
+      'javascript:, as the base of all others',
+      () => makePdf(makeObjects({ catalog: '/URI << /Base (javascript:a) >>' })),
+    ],
     ['neither to a web page', 'a file', () => link('<< /S /URI /URI (file:///etc/passwd) >>')],
     ['neither to a web page', 'data in UTF-16', () => link('<< /S /URI /URI <FEFF0064006100740061003A0078> >>')],
     ['neither to a web page', 'a share', () => link('<< /S /URI /URI (\\\\\\\\server\\\\share) >>')],
@@ -308,6 +364,16 @@ describe('a damaged PDF', () => {
       'with white print',
       () => makePdf(makeObjects({ content: '1 g BT /F 14 Tf 60 700 Td (Invisible) Tj ET' })),
     ],
+    [
+      'too_complex',
+      'of a thousand revisions',
+      () => Buffer.concat([makePdf(), Buffer.from('6 0 obj\nnull\nendobj\n'.repeat(1001)), makePdf()]),
+    ],
+    [
+      'too_complex',
+      'whose objects all reach to its end',
+      () => Buffer.concat([makePdf(), Buffer.from('6 0 obj ('.repeat(500)), makePdf()]),
+    ],
     ['too_complex', 'nested a thousand deep', () => action(`${'['.repeat(1000)}${']'.repeat(1000)}`)],
     [
       'too_complex',
@@ -365,6 +431,9 @@ describe('hidden content', () => {
     ],
     ['a program', 'in a stream that nothing refers to', () => embed(program)],
     ['a program', 'in a compressed one', () => embed(deflateSync(program), '<< /Filter /FlateDecode >>')],
+    ['a program', 'in one with a list of filters', () => embed(deflateSync(program), '<< /Filter [/FlateDecode] >>')],
+    ['a program', 'in one whose list of filters is empty', () => embed(program, '<< /Filter [] >>')],
+    ['an archive', 'anywhere in a stream', () => embed(Buffer.from('pixels Rar!\x1a\x07\x01\0'))],
     ['another PDF', 'in a stream', () => embed(makePdf())],
     [
       'a program',
