@@ -1,6 +1,14 @@
 // What a PDF can do besides being read, in any of its revisions.
 import { findReachable, type PdfObjects } from './pdf-objects.ts'
-import { isDictionary, isName, isText, type PdfDictionary, type PdfValue, visitDictionaries } from './pdf-values.ts'
+import {
+  isDictionary,
+  isName,
+  isReference,
+  isText,
+  type PdfDictionary,
+  type PdfValue,
+  visitDictionaries,
+} from './pdf-values.ts'
 
 /** Each with what it is called to a person, in the order in which they are named. */
 export const activeContent = {
@@ -50,7 +58,44 @@ export function findActiveContent(objects: PdfObjects, isReadable: boolean): Rea
       for (const kind of lookAt(dictionary, objects.resolve, isReadable, followed)) found.add(kind)
     })
   }
+  for (const action of findStrayActions(objects)) {
+    for (const kind of lookAt(action, objects.resolve, isReadable, followed)) found.add(kind)
+  }
   return found
+}
+
+/**
+ * Actions that no object refers to, and that are not what is left of a form: of a field that was taken out, programs forget
+ * the field in the file, which refers to its actions still, or the calls of Acrobat's own functions that show its value
+ * (AFDate_FormatEx and others). Another action was hidden there.
+ */
+function findStrayActions(objects: PdfObjects): readonly PdfDictionary[] {
+  const candidates = objects.all.filter(
+    ({ value }) => isDictionary(value) && isAction(value, objects.resolve) && !isFormatting(value.get('JS')),
+  )
+  if (candidates.length === 0) return []
+  const referred = new Set<number>()
+  for (const { number, value } of objects.all) addReferences(value, number, referred)
+  for (const trailer of objects.trailers) addReferences(trailer, undefined, referred)
+  return candidates.filter(({ number }) => !referred.has(number)).map(({ value }) => value as PdfDictionary)
+}
+
+function isAction(dictionary: PdfDictionary, resolve: PdfObjects['resolve']): boolean {
+  if (dictionary.has('JS')) return true
+  return resolve(dictionary.get('S')).some((kind) => isName(kind) && (kind.name === 'URI' || actions.has(kind.name)))
+}
+
+/** Their arguments have no calls but of `new Array`, in which a sum names its fields. */
+const isFormatting = (script: PdfValue | undefined) =>
+  isText(script) && /^\s*(AF[A-Z]\w{1,40}\(([^()]|new Array ?\([^()]*\))*\)[;\s]*){1,9}$/.test(decodeText(script.text))
+
+/** The numbers of the objects that a value refers to, but for the object that it is itself. */
+function addReferences(value: PdfValue, own: number | undefined, numbers: Set<number>): void {
+  if (isReference(value)) {
+    if (value.object !== own) numbers.add(value.object)
+  } else if (isDictionary(value) || Array.isArray(value)) {
+    for (const entry of value.values()) addReferences(entry, own, numbers)
+  }
 }
 
 function* lookAt(
@@ -64,6 +109,8 @@ function* lookAt(
       .filter(isName)
       .map(({ name }) => name)
   for (const name of names('S')) yield* oneOf(actions, name)
+  // A thread of this file is as harmless as a page of it (table 209).
+  if (names('S').includes('Thread') && dictionary.has('F')) yield 'otherFile'
   // An element of the structure tree has a type of its own in /S, which is free.
   for (const name of names('Subtype')) yield* oneOf(annotations, name)
   if (dictionary.has('JS')) yield 'script'
@@ -112,7 +159,10 @@ function opensAddress(
   return false
 }
 
-/** Whether an address leads to the web, a mailbox or a telephone. One without a scheme is what somebody typed: www.example.org. */
+/**
+ * Whether an address leads to the web, a mailbox or a telephone. One without a scheme is what somebody typed: www.example.org,
+ * also with a port.
+ */
 function isSafe(value: PdfValue): boolean {
   // The catalogue's own /URI is a dictionary with the base of addresses.
   if (isDictionary(value)) return isSafe(value.get('Base') ?? null)
@@ -120,7 +170,8 @@ function isSafe(value: PdfValue): boolean {
   const address = decodeText(value.text).replace(/[\0-\x20]/g, '')
   if (/^(\\\\|\/\/)/.test(address)) return false
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()
-  return scheme === undefined || ['http', 'https', 'mailto', 'tel', 'ftp', 'sms'].includes(scheme) || /[.]/.test(scheme)
+  if (scheme === undefined || ['http', 'https', 'mailto', 'tel', 'sms'].includes(scheme)) return true
+  return scheme.includes('.') && /^[^:]*:\d/.test(address)
 }
 
 function decodeText(text: string): string {

@@ -34,6 +34,7 @@ export function findHiddenContent(bytes: Buffer, objects: PdfObjects): string | 
     recogniseOutside(before) ??
     recogniseOutside(behind) ??
     recogniseUnknown(before, behind) ??
+    (holdsAnotherPdf(bytes) ? 'another PDF' : undefined) ??
     // An attached archive is one of these as well.
     (attached.size > 0 ? undefined : findZip(bytes)) ??
     findAnywhere(bytes) ??
@@ -67,6 +68,30 @@ function recogniseBeginning(bytes: Buffer): string | undefined {
   if (isWindowsProgram(bytes)) return 'a program'
   if (page.test(bytes.toString('latin1', 0, 256))) return 'a web page'
   return beginnings.find(([beginning]) => bytes.subarray(0, beginning.length).equals(beginning))?.[1]
+}
+
+/**
+ * A header behind an end, from which on the last cross references lie where the last `startxref` says: a whole file of its
+ * own. Some programs write a header before an update, which counts from the start of the file, and a download that was
+ * begun twice has the same file twice.
+ */
+function holdsAnotherPdf(bytes: Buffer): boolean {
+  const first = bytes.indexOf('%PDF-')
+  const keyword = bytes.lastIndexOf('startxref')
+  const offset = /^startxref\s+(\d{1,10})\s/.exec(bytes.toString('latin1', Math.max(0, keyword), keyword + 64))?.[1]
+  if (offset === undefined) return false
+  for (let at = bytes.lastIndexOf('%PDF-', keyword); at > first; at = bytes.lastIndexOf('%PDF-', at - 1)) {
+    const references = bytes.toString('latin1', at + Number(offset), at + Number(offset) + 32)
+    if (!/^(xref|\d+\s+\d+\s+obj)/.test(references) || !isBehindEnd(bytes, at)) continue
+    if (!bytes.subarray(at).equals(bytes.subarray(first, first + bytes.length - at))) return true
+  }
+  return false
+}
+
+function isBehindEnd(bytes: Buffer, at: number): boolean {
+  let end = at
+  while (isSpace(bytes[end - 1])) end--
+  return bytes.toString('latin1', Math.max(0, end - 5), end) === '%%EOF'
 }
 
 /** `MZ`, and where the number at 60 says so `PE` (Microsoft PE format); what is too short for both may be data. */

@@ -1,6 +1,8 @@
 // The pages of a PDF: that there are some, that they have a size, that one of them shows something.
 import type { Finding } from './check.ts'
 import type { OpenPdf, PageSize, Pixels } from './open-pdf.ts'
+import type { PdfObjects } from './pdf-objects.ts'
+import { isDictionary, isReference, type PdfDictionary, type PdfValue } from './pdf-values.ts'
 import { maximumPages } from './reasons.ts'
 
 /** Half an inch, in points: a seal, not a document. */
@@ -20,8 +22,10 @@ export function measurePages(document: OpenPdf): { index: number; size: PageSize
   return pages
 }
 
-export function checkPages(document: OpenPdf): readonly Finding[] {
+/** @param objects of the document as it is, without its earlier revisions; undefined: they are not known */
+export function checkPages(document: OpenPdf, objects: PdfObjects | undefined): readonly Finding[] {
   if (document.pages > maximumPages) return [{ code: 'too_many_pages' }]
+  if (objects !== undefined && hasMorePages(objects, maximumPages)) return [{ code: 'too_many_pages' }]
   const pages = measurePages(document)
   if (pages.length === 0) return [{ code: 'no_page' }]
   const isLarge = ({ size }: { size: PageSize }) => Math.min(size.width, size.height) >= minimumSide
@@ -34,6 +38,29 @@ export function checkPages(document: OpenPdf): readonly Finding[] {
             'The pages of the PDF are too small to hold a document. Print it to a new PDF with a common paper size, and upload that.',
         },
       ]
+}
+
+/** Whether the tree has more pages than that: PDFium believes /Count, other viewers count (ISO 32000-2, 7.7.3.2). */
+function hasMorePages(objects: PdfObjects, maximum: number): boolean {
+  const isTrailer = (value: PdfValue): value is PdfDictionary => isDictionary(value) && value.has('Root')
+  const trailers = [...objects.trailers, ...objects.all.map(({ value }) => value)].filter(isTrailer)
+  const catalogues = trailers.flatMap((trailer) => objects.resolve(trailer.get('Root'))).filter(isDictionary)
+  const waiting = [...new Set(catalogues)].flatMap((catalogue) => objects.resolve(catalogue.get('Pages')))
+  const entered = new Set<PdfValue>()
+  let pages = 0
+  while (waiting.length > 0) {
+    const node = waiting.pop()
+    if (!isDictionary(node)) continue
+    if (!node.has('Kids')) {
+      if (++pages > maximum) return true
+    } else if (!entered.has(node)) {
+      entered.add(node)
+      for (const kids of objects.resolve(node.get('Kids'))) {
+        if (Array.isArray(kids)) for (const kid of kids.filter(isReference)) waiting.push(...objects.resolve(kid))
+      }
+    }
+  }
+  return false
 }
 
 export function checkBlankness(document: OpenPdf): readonly Finding[] {

@@ -26,6 +26,17 @@ export function examinePdf(input: Uint8Array): Examination {
     if (document === undefined) throw new Error('expected the encryption to be checked first')
     return document
   }
+  let rewritten: { readonly objects: PdfObjects | undefined } | undefined
+  /** The objects as PDFium sees them: none of an earlier revision, decrypted, none in an object stream. */
+  const getRewritten = (): PdfObjects | undefined => {
+    if (rewritten === undefined) {
+      // What cannot be written or read is told once, by the check that asked first.
+      rewritten = { objects: undefined }
+      const anew = getDocument().writeAnew()
+      rewritten = { objects: anew && findObjects(anew) }
+    }
+    return rewritten.objects
+  }
   const checkStructure = async (): Promise<readonly Finding[]> => {
     if (!hasHeader(bytes)) return [{ code: 'undecodable_pdf' }]
     const objects = findObjects(bytes)
@@ -40,8 +51,8 @@ export function examinePdf(input: Uint8Array): Examination {
       bound('structure', true, checkStructure),
       bound('hidden_content', false, () => checkHiddenContent(bytes, getOpened())),
       bound('encryption', true, () => (getOpened().document === undefined ? [{ code: 'password_protected' }] : [])),
-      bound('active_content', false, () => checkActiveContent(getOpened().objects, getDocument())),
-      bound('pages', true, () => checkPages(getDocument())),
+      bound('active_content', false, () => checkActiveContent(getOpened().objects, getDocument(), getRewritten())),
+      bound('pages', true, () => checkPages(getDocument(), getRewritten())),
       bound('blankness', false, () => checkBlankness(getDocument())),
     ],
     makeCleanCopy: async () => await makeCleanPdf(getDocument()),
@@ -75,10 +86,13 @@ function checkHiddenContent(bytes: Buffer, { objects }: Opened): readonly Findin
   return [{ code: 'hidden_content', message }]
 }
 
-function checkActiveContent(objects: PdfObjects, document: OpenPdf): readonly Finding[] {
+function checkActiveContent(
+  objects: PdfObjects,
+  document: OpenPdf,
+  rewritten: PdfObjects | undefined,
+): readonly Finding[] {
   const found = new Set<ActiveContent>(findActiveContent(objects, !document.isEncrypted))
-  const anew = document.writeAnew()
-  if (anew !== undefined) for (const kind of findActiveContent(findObjects(anew), true)) found.add(kind)
+  if (rewritten !== undefined) for (const kind of findActiveContent(rewritten, true)) found.add(kind)
   if (document.scripts > 0) found.add('script')
   if (document.attachments > 0) found.add('attachment')
   if (document.hasXfa) found.add('xfa')

@@ -79,7 +79,28 @@ describe('a PDF that passes', () => {
       'with a list of files that is empty',
       () => makePdf(makeObjects({ catalog: '/A 6 0 R', objects: ['<< /Type /Filespec /EF null >>'] })),
     ],
-    ['with a script that nothing refers to', () => makePdf(makeObjects({ objects: [script] }))],
+    [
+      'with the script of a field that was taken out',
+      () => makePdf(makeObjects({ objects: ['<< /FT /Tx /T (a) /AA << /K 7 0 R >> >>', script] })),
+    ],
+    [
+      "with what Acrobat's forms call, of a field that was taken out",
+      () =>
+        makePdf(
+          makeObjects({
+            objects: [
+              '<< /S /JavaScript /JS (AFDate_FormatEx\\("mm/dd/yyyy"\\);) >>',
+              '<< /S /JavaScript /JS (AFSimple_Calculate\\("SUM", new Array \\("a", "b"\\)\\);) >>',
+            ],
+          }),
+        ),
+    ],
+    ['with a link to a thread of its own', () => link('<< /S /Thread /D 0 >>')],
+    [
+      'with a header before its revision',
+      () => revise(Buffer.concat([makePdf(), Buffer.from('%PDF-1.7\n')]), { 6: 'null' }),
+    ],
+    ['that a download wrote twice', () => Buffer.concat([makePdf(), makePdf()])],
     [
       'with a reference that leads to itself',
       () => makePdf(makeObjects({ catalog: '/OpenAction 6 0 R', objects: ['6 0 R'] })),
@@ -204,6 +225,28 @@ describe('active content', () => {
       'of a later revision',
       () => revise(makePdf(), { 1: `<< /Type /Catalog /Pages 2 0 R /OpenAction ${script} >>` }),
     ],
+    ['a script', 'that nothing refers to', () => makePdf(makeObjects({ objects: [script] }))],
+    [
+      'a script',
+      "that nothing refers to, behind a call of Acrobat's",
+      () => makePdf(makeObjects({ objects: ['<< /S /JavaScript /JS (AFDate_FormatEx\\("d"\\);app.alert\\(1\\)) >>'] })),
+    ],
+    [
+      'a script',
+      'that nothing refers to, in an encrypted document',
+      () => makePdf(makeObjects({ objects: [script] }), { encryption: encrypt('AES-128') }),
+    ],
+    [
+      'a script',
+      'that nothing but itself refers to',
+      () => makePdf(makeObjects({ objects: ['<< /JS (1) /Next 6 0 R >>'] })),
+    ],
+    [
+      'a script',
+      'that is in no table',
+      () =>
+        Buffer.from(makePdf().toString('latin1').replace('xref\n0 ', `7 0 obj\n${script}\nendobj\nxref\n0 `), 'latin1'),
+    ],
     ['a script', 'played with a film', () => action('<< /S /Rendition /OP 0 /JS (1) >>')],
     [
       'a script',
@@ -267,6 +310,13 @@ describe('active content', () => {
         makePdf(makeObjects({ catalog: '/A 6 0 R', objects: [{ value: '<< /F (a.txt) >>', stream: Buffer.of(0) }] })),
     ],
     ['another file', 'by a link', () => link('<< /S /GoToR /F (other.pdf) /D [0 /Fit] >>')],
+    ['another file', 'by a thread', () => action('<< /S /Thread /F (other.pdf) /D 0 >>')],
+    ['neither to a web page', 'a file server', () => link('<< /S /URI /URI (ftp://example.org/a) >>')],
+    [
+      'neither to a web page',
+      'a program, by a scheme with dots',
+      () => link('<< /S /URI /URI (com.example.app://a) >>'),
+    ],
     ['neither to a web page', 'javascript:', () => link('<< /S /URI /URI (javascript:alert\\(1\\)) >>')],
     [
       'neither to a web page',
@@ -356,6 +406,19 @@ describe('a damaged PDF', () => {
       'that claims a million',
       () => makePdf([...makeObjects().with(1, '<< /Type /Pages /Kids [3 0 R] /Count 1000000 >>')]),
     ],
+    [
+      'too_many_pages',
+      'that claims one of its 31',
+      () => makePdf([...makeObjects().with(1, `<< /Type /Pages /Kids [${'3 0 R '.repeat(31)}] /Count 1 >>`)]),
+    ],
+    [
+      'too_many_pages',
+      'that claims one of its 31, in streams',
+      () =>
+        makePdf([...makeObjects().with(1, `<< /Type /Pages /Kids [${'3 0 R '.repeat(31)}] /Count 1 >>`)], {
+          packed: true,
+        }),
+    ],
     ['too_small', 'of the size of a stamp', () => makePdf(makeObjects({ page: '/CropBox [60 740 90 770]' }))],
     ['blank', 'with nothing on it', () => makePdf(makeObjects({ content: '' }))],
     ['blank', 'of one colour', () => makePdf(makeObjects({ content: '0.2 0.4 0.6 rg 0 0 595 842 re f' }))],
@@ -417,6 +480,11 @@ describe('hidden content', () => {
     ['a script', 'behind the end', () => Buffer.concat([makePdf(), Buffer.from('junk <?php system($_GET[0]); ?>')])],
     ['data that is no part', 'before the header', () => Buffer.concat([Buffer.from('NESM\x1a\x01\x01'), makePdf()])],
     ['data that is no part', 'behind the end', () => Buffer.concat([makePdf(), Buffer.alloc(2000, 'x')])],
+    [
+      'another PDF',
+      'behind the end',
+      () => Buffer.concat([makePdf(), makePdf(makeObjects({ content: 'BT /F 30 Tf 60 700 Td (Another) Tj ET' }))]),
+    ],
     ['a ZIP archive', 'behind the end', () => Buffer.concat([makePdf(), zip, directory, end])],
     [
       'a ZIP archive',
