@@ -42,6 +42,14 @@ function isZipEnd(bytes: Buffer, at: number): boolean {
   return size >= 46 && size <= at && readText(bytes, at - size, 4) === 'PK\x01\x02'
 }
 
+/** POSIX.1, pax, "ustar": the mark stands 257 bytes into a header whose checksum takes its own eight bytes for spaces. */
+function isTarHeader(bytes: Buffer, at: number): boolean {
+  const header = bytes.subarray(Math.max(0, at - 257), at + 255)
+  if (header.length < 512) return false
+  const sum = header.reduce((total, value, place) => total + (place >= 148 && place < 156 ? 0x20 : value), 0)
+  return Number.parseInt(readText(header, 148, 8), 8) === sum
+}
+
 /** [MS-CFB] 2.2: the version (3 or 4) and the order of bytes. Word, Excel and PowerPoint wrote it before 2007. */
 const isCompoundFile = (bytes: Buffer, at: number) =>
   ['\x03\0\xfe\xff', '\x04\0\xfe\xff'].includes(readText(bytes, at + 26, 4))
@@ -92,8 +100,8 @@ const activeMarkup = new RegExp(
     '^<!doctype\\s+html',
     '^<hta:',
     '^<\\?php\\s',
-    // Short tags, to their end: two or three letters alone come by chance.
-    '^<\\?[=\\s][\\t\\r\\n\\x20-\\x7e]{1,300}\\?>',
+    // Short tags, to their end, with what does something: phones have quantisation tables that spell the tags.
+    '^<\\?[=\\s](?=[\\t\\r\\n\\x20-\\x7e]{1,300}\\?>)(?:(?!\\?>)[\\s\\S])*?(?:\\$[a-z_{]|[a-z_]{2}\\s*\\(|`[^`]+`|\\b(?:echo|print|include|require)\\b)',
     '^<%[@=!]?\\s*(?:page|eval|execute|import|response|request|runtime)\\b',
     '^<[a-z][a-z0-9]*[\\s/][^<>]*\\bon[a-z]{3,20}\\s*=\\s*["\'a-z]',
     '^<[a-z][a-z0-9]*[\\s/][^<>]*\\bhref\\s*=\\s*["\']?\\s*javascript:',
@@ -114,6 +122,10 @@ export const signatures: readonly Signature[] = [
   { name: 'a RAR archive', start: latin1('Rar!\x1a\x07'), isReal: always },
   { name: 'a 7z archive', start: latin1('7z\xbc\xaf\x27\x1c'), isReal: always },
   { name: 'a CAB archive', start: latin1('MSCF\0\0\0\0'), isReal: always },
+  { name: 'an XZ archive', start: latin1('\xfd7zXZ\0'), isReal: always },
+  { name: 'a bzip2 archive', start: latin1('BZh'), isReal: matches(/^BZh[1-9]1AY&SY/) },
+  { name: 'a tar archive', start: latin1('ustar'), isReal: isTarHeader },
+  { name: 'a package', start: latin1('!<arch>\n'), isReal: always },
   { name: 'an old office document', start: Buffer.from('d0cf11e0a1b11ae1', 'hex'), isReal: isCompoundFile },
   { name: 'a program', start: latin1('\x7fELF'), isReal: isElf },
   { name: 'a program', start: latin1('MZ'), isReal: isPortableExecutable },
@@ -124,6 +136,11 @@ export const signatures: readonly Signature[] = [
   { name: 'a program', start: Buffer.from([0xcf, 0xfa, 0xed, 0xfe]), isReal: isMachO },
   { name: 'a program', start: latin1('dex\n03'), isReal: matches(/^dex\n03\d\0/) },
   { name: 'a program', start: latin1('\0asm\x01\0\0\0'), isReal: always },
+  // [MS-SHLLINK] 2.1: the size of the header and the class of a shortcut, which starts any program.
+  { name: 'a shortcut', start: Buffer.from('4c0000000114020000000000c000000000000046', 'hex'), isReal: always },
+  { name: 'a script', start: latin1('@echo off'), isReal: matches(/^@echo off[\r\n]/) },
+  // Known malware keeps it in the Exif of a photograph, which another script runs.
+  { name: 'a script', start: latin1('eval(base64_decode('), isReal: always },
   { name: 'a script', start: latin1('#!'), isReal: matches(/^#! ?\/(?:usr|bin|sbin|opt|system)\//) },
   { name: 'a script', start: latin1('__HALT_COMPILER();'), isReal: always },
   { name: 'a web page or a script', start: latin1('<'), isReal: isActiveMarkup },

@@ -54,6 +54,17 @@ function makeElf(): Buffer {
   return program
 }
 
+/** POSIX.1, pax, "ustar": the checksum is that of the header with eight spaces in its place. */
+function makeTar(): Buffer {
+  const header = Buffer.alloc(1024)
+  header.write('payload.sh', 'latin1')
+  header.write('ustar\x0000', 257, 'latin1')
+  header.fill(' ', 148, 156)
+  const sum = header.reduce((total, value) => total + value, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
+  return header
+}
+
 const zip = makeZip('payload.exe', Buffer.from('anything'))
 const payloads: readonly (readonly [string, Buffer])[] = [
   ['a ZIP', zip],
@@ -63,6 +74,10 @@ const payloads: readonly (readonly [string, Buffer])[] = [
   ['a RAR', latin1('Rar!\x1a\x07\x01\x00')],
   ['a 7z', latin1('7z\xbc\xaf\x27\x1c\0\x04')],
   ['a CAB', latin1('MSCF\0\0\0\0')],
+  ['an XZ', latin1('\xfd7zXZ\0\0\x04')],
+  ['a bzip2', latin1('BZh91AY&SY')],
+  ['a tar', makeTar()],
+  ['a package of Debian', latin1('!<arch>\ndebian-binary   ')],
   ['a PDF', letter],
   ['a program of Windows', makeWindowsProgram()],
   ['a program of Linux', makeElf()],
@@ -78,6 +93,11 @@ const payloads: readonly (readonly [string, Buffer])[] = [
   ['a link that runs a script', latin1('<a title="x" href=" javascript:alert(1)">')],
   ['PHP', latin1('<?php system($_GET["c"]); ?>')],
   ['PHP in a short tag', latin1('<?=`$_GET[0]`?>')],
+  ['PHP that calls a function in a short tag', latin1('<? \r\nsystem ("id") ?>')],
+  ['PHP that prints in a short tag', latin1('<? echo 1 ?>')],
+  ['PHP for another script, as in Exif', latin1('/.*/e\0eval(base64_decode("aWQ="))')],
+  ['a batch file of Windows', latin1('@echo off\r\nformat c:\r\n')],
+  ['a shortcut of Windows', Buffer.from('4c0000000114020000000000c00000000000004681000000', 'hex')],
   [
     'an old Word document',
     Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.alloc(16), Buffer.from('3e000300feff0900', 'hex')]),
@@ -175,6 +195,15 @@ describe('what is not hidden', () => {
     ['a text of a PNG whose language does not end', withChunk('iTXt', 'Comment\0\x01\0en')],
     ['a text of a PNG whose translated name does not end', withChunk('iTXt', 'Comment\0\x01\0en\0Word')],
     ['a text of a PNG that cannot be inflated', withChunk('zTXt', 'Comment\0\0as it was typed')],
+    [
+      "a phone's quantisation table that spells a short tag of PHP",
+      insertSegments(photo, [makeSegment(0xdb, latin1(`\x01;:<?=<;<=>=>${'>'.repeat(40)}=?>?>>>>>>>>>`))]),
+    ],
+    ['a short tag that ends before anything is done', Buffer.concat([photo, latin1('<?= 1 ?> $a `b` c()')])],
+    [
+      'the mark of a tar without its checksum',
+      Buffer.concat([photo, change(makeTar(), (copy) => copy.fill(0, 148, 156))]),
+    ],
     ['an ELF header without fields', Buffer.concat([photo, latin1('\x7fELF'), Buffer.alloc(64, 3)])],
   ])('%s', (_name, bytes) => {
     expect(readCodes(bytes)).toEqual([])
