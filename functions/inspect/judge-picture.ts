@@ -11,6 +11,8 @@ const longestShape = 15
 const leastVisible = 0.006
 /** Levels of 256. On pure white more: there a picture with too much light has lost what was light, and keeps shadows. */
 const leastContrast = { anywhere: 28, onWhite: 52 }
+/** Share of the picture: what is full of things that stand out has lost none to the light, and is printed in grey. */
+const wholeVisible = 0.2
 /** Where nothing stands out although dark and light are this far apart (levels), it may be for want of focus. */
 const shadedContrast = 40
 /** Share of its contrast that an edge crosses within two of 1024 pixels. */
@@ -34,7 +36,8 @@ export const judgeBlankness = (measures: Measures): readonly Finding[] => (isBla
 /** By what is left of the contrast, whatever the light: a page in the dark is readable when its letters stand out. */
 export function judgeBrightness(measures: Measures): readonly Finding[] {
   if (isBlank(measures)) return measures.light < nearBlack ? [{ code: 'too_dark' }] : []
-  const least = measures.middle < pureWhite ? leastContrast.anywhere : leastContrast.onWhite
+  const isWhole = measures.middle < pureWhite || measures.visible >= wholeVisible
+  const least = isWhole ? leastContrast.anywhere : leastContrast.onWhite
   if (measures.contrast >= least) return []
   return [{ code: measures.middle < halfLight ? 'too_dark' : 'too_bright' }]
 }

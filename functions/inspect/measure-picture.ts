@@ -6,6 +6,13 @@ import type { Glance, Pixels } from './decode-picture.ts'
 const squareSide = 16
 /** Of the glance, over which an edge is looked at: what is in focus has crossed most of its contrast within them. */
 const edgePixels = 2
+/** To the right, downwards and along both diagonals: a hand shakes in any direction, and the edges along it stay sharp. */
+const directions = [
+  { right: edgePixels, down: 0 },
+  { right: 0, down: edgePixels },
+  { right: edgePixels, down: edgePixels },
+  { right: edgePixels, down: -edgePixels },
+] as const
 /** Levels of 256: what less stands out by is not seen. */
 const leastRelief = 8
 /** What stands out does so from the quiet squares as well, unless (levels) it is stronger than noise gets. */
@@ -18,7 +25,7 @@ export type Measures = {
   readonly visible: number
   /** Levels from dark to light around what stands out, but for its strongest tenth. */
   readonly contrast: number
-  /** Of the contrast around it, how much the sharpest edges cross within two pixels, in the less sharp direction. */
+  /** Of the contrast around it, how much the sharpest edges cross within two pixels, in the least sharp direction. */
   readonly sharpness: number
   /** Levels of the picture that 1 %, half and 99 % of the pixels do not exceed. */
   readonly dark: number
@@ -31,9 +38,8 @@ type Square = {
   readonly highest: number
   /** Levels between its lowest and its highest once an even slope is taken away: light falls off, and is no content. */
   readonly relief: number
-  /** The largest steps across `edgePixels`, in levels, to the right and downwards. */
-  readonly stepAcross: number
-  readonly stepDown: number
+  /** The largest step across `edgePixels`, in levels, in each of `directions`. */
+  readonly steps: readonly number[]
 }
 
 type Grid = { readonly columns: number; readonly rows: number; readonly squares: readonly Square[] }
@@ -86,9 +92,9 @@ function drawGrid(glance: Glance): Grid {
 }
 
 function measureSquare({ grey, even }: Glance, left: number, top: number): Square {
-  const { width, height } = grey
+  const { width } = grey
   const at = (bytes: Uint8Array, x: number, y: number) => bytes[y * width + x] ?? 0
-  const found = { lowest: 255, highest: 0, stepAcross: 0, stepDown: 0 }
+  const found = { lowest: 255, highest: 0 }
   const sums = { all: 0, across: 0, down: 0 }
   const middle = (squareSide - 1) / 2
   for (let y = top; y < top + squareSide; y++) {
@@ -99,13 +105,6 @@ function measureSquare({ grey, even }: Glance, left: number, top: number): Squar
       sums.all += level
       sums.across += level * (x - left - middle)
       sums.down += level * (y - top - middle)
-      const here = at(grey.bytes, x, y)
-      if (x + edgePixels < width) {
-        found.stepAcross = Math.max(found.stepAcross, Math.abs(at(grey.bytes, x + edgePixels, y) - here))
-      }
-      if (y + edgePixels < height) {
-        found.stepDown = Math.max(found.stepDown, Math.abs(at(grey.bytes, x, y + edgePixels) - here))
-      }
     }
   }
   // Least squares: the sum of the squared distances from the middle, of one direction, over all pixels.
@@ -120,7 +119,27 @@ function measureSquare({ grey, even }: Glance, left: number, top: number): Squar
       relief.highest = Math.max(relief.highest, rest)
     }
   }
-  return { ...found, relief: relief.highest - relief.lowest }
+  const steps = directions.map((direction) => findLargestStep(grey, left, top, direction))
+  return { ...found, relief: relief.highest - relief.lowest, steps }
+}
+
+/** Of the pixels in a square, each to the one that lies so far from it, where there is one. */
+function findLargestStep(
+  { width, height, bytes }: Pixels,
+  left: number,
+  top: number,
+  { right, down }: (typeof directions)[number],
+): number {
+  let largest = 0
+  const lastX = Math.min(left + squareSide, width - right)
+  const lastY = Math.min(top + squareSide, height - Math.max(0, down))
+  for (let y = Math.max(top, -down); y < lastY; y++) {
+    for (let x = left; x < lastX; x++) {
+      const here = y * width + x
+      largest = Math.max(largest, Math.abs((bytes[here + down * width + right] ?? 0) - (bytes[here] ?? 0)))
+    }
+  }
+  return largest
 }
 
 const isInner = ({ columns, rows }: Grid, index: number): boolean => {
@@ -175,14 +194,14 @@ function measureSharpness(
   standing: readonly number[],
   around: { readonly ranges: readonly number[]; readonly contrast: number; readonly noise: number },
 ): number {
-  const across: number[] = []
-  const down: number[] = []
+  const shares: readonly number[][] = directions.map(() => [])
   for (const [place, index] of standing.entries()) {
     const range = around.ranges[place] ?? 0
     const square = grid.squares[index]
     if (!square || range < around.contrast / 2) continue
-    across.push(Math.max(0, square.stepAcross - around.noise) / Math.max(1, range))
-    down.push(Math.max(0, square.stepDown - around.noise) / Math.max(1, range))
+    for (const [direction, step] of square.steps.entries()) {
+      shares[direction]?.push(Math.max(0, step - around.noise) / Math.max(1, range))
+    }
   }
-  return Math.min(takeShare(across.sort(ascending), 0.95), takeShare(down.sort(ascending), 0.95))
+  return Math.min(...shares.map((ofDirection) => takeShare(ofDirection.sort(ascending), 0.95)))
 }

@@ -40,6 +40,12 @@ function drawSpecks(count: number, side: number): Picture {
   return sheet
 }
 
+/** The card as a hand sees it that moved as far to the right as down, in pixels. */
+function shakeAslant(length: number): Sharp {
+  const kernel = Array.from({ length: length ** 2 }, (_, at) => (at % (length + 1) === 0 ? 1 : 0))
+  return toPipeline(card).convolve({ width: length, height: length, kernel })
+}
+
 /** An empty table under a lamp: light in the middle, dark at the edges. */
 function drawLamp(): Picture {
   const table = makePicture(1200, 900, [0, 0, 0])
@@ -68,6 +74,7 @@ describe('a picture that can be read passes', () => {
       () => toPipeline(page).threshold(140).png({ palette: true, colours: 2 }).toBuffer(),
     ],
     ['a letter in pencil', () => jpeg(toPipeline(page).linear(0.4, 153))],
+    ['a letter in light grey', () => toPipeline(page).linear(0.25, 191).png().toBuffer()],
     ['a letter scanned with 75 dots per inch', () => jpeg(toPipeline(page).resize(620))],
     ['a card that a messenger made small', () => jpeg(toPipeline(card).resize(800), 40)],
     ['a card that fills 337 pixels', () => jpeg(toPipeline(card).resize(337), 70)],
@@ -160,6 +167,7 @@ describe('a picture that cannot be read is told why', () => {
       ['blurred'],
       async () => jpeg(await photograph(random(), { width: 1600, height: 1200, shake: 50 })),
     ],
+    ['a card and a hand that shook aslant', ['blurred'], () => jpeg(shakeAslant(31))],
     ['a letter out of focus', ['blurred'], () => jpeg(toPipeline(page).blur(8))],
     [
       'a preview made large',
