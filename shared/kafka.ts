@@ -4,6 +4,7 @@ import { Kafka, logLevel, Partitioners, type Producer, type TopicMessages } from
 import { UnavailableError } from './errors.ts'
 import type { EventRecord } from './events.ts'
 import './kafkajs-patch.ts'
+import { publishInTurn } from './publish-in-turn.ts'
 
 /** One record as Kafka takes it: of ours, or the original bytes of one that waited. */
 export type Publication = {
@@ -131,8 +132,7 @@ export function createKafka(options: {
 }
 
 /**
- * Opens nothing yet: the first publication connects. One at a time: beside a publication whose answer is lost another one is
- * acknowledged and never written (docs/decisions.md).
+ * Opens nothing yet: the first publication connects. What is published side by side goes one request at a time.
  *
  * What fails on a connection of an earlier call is tried once more on a new one, since that one may have died meanwhile:
  * each has half of the deadline. Records of the first try may be on Kafka then; consumers know them by their ids.
@@ -229,5 +229,5 @@ export function createPublisher(options: {
     }
   }
 
-  return { publish, ping, close }
+  return { publish: publishInTurn(publish), ping, close }
 }

@@ -17,7 +17,7 @@ const inspectRequestSchema = z.object({ key: z.string().min(1), wrapped_data_key
 type InspectRequest = z.output<typeof inspectRequestSchema>
 
 /**
- * Milliseconds from the start of an invocation until a copy must be kept: two seconds after the last moment of a parser, and below
+ * Milliseconds from the start of an invocation until a copy must be kept: 2.5 seconds behind the last moment of a parser, and below
  * the function's own timeout, which counts as a crash of the document.
  */
 export const keepDeadline = 12_500

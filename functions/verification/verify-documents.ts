@@ -18,7 +18,6 @@ import {
 } from '../../shared/model.ts'
 import { type Decision, isActive, type Verdict } from '../../shared/verifications.ts'
 import { type DiscardPorts, discardDocument } from './discard.ts'
-import { publishInTurn } from './publish-in-turn.ts'
 import type { Arrival } from './upload-tables.ts'
 
 /**
@@ -203,8 +202,7 @@ export async function verifyDocuments(
   keys: readonly string[],
   told: ReadonlyMap<string, InspectAnswer> = new Map(),
 ): Promise<ReadonlySet<string>> {
-  const inTurn = { ...ports, publish: publishInTurn(ports.publish) }
-  const verified = await Promise.all(keys.map((key) => verifyDocument(inTurn, key, told.get(key))))
+  const verified = await Promise.all(keys.map((key) => verifyDocument(ports, key, told.get(key))))
   return new Set(keys.filter((_, at) => !verified[at]))
 }
 

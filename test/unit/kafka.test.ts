@@ -2,8 +2,9 @@
 import { Kafka, type KafkaConfig } from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ConfigurationError, UnavailableError } from '../../shared/errors.ts'
-import { createPublisher, type KafkaLogin } from '../../shared/kafka.ts'
+import { createPublisher, type KafkaLogin, type Publication } from '../../shared/kafka.ts'
 import { createMskLogin, openPublisher } from '../../shared/msk.ts'
+import { publishInTurn } from '../../shared/publish-in-turn.ts'
 import { catchError } from '../support/fakes.ts'
 
 vi.mock('kafkajs', async (importOriginal) => ({ ...(await importOriginal<object>()), Kafka: vi.fn() }))
@@ -242,5 +243,52 @@ describe('signing in to MSK', () => {
     expect(configuration).toMatchObject({ brokers: [broker, broker], clientId: 'test', ssl: true })
     openPublisher({ KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:1', KAFKA_AUTHENTICATION: 'none' }, options)
     expect(configuration).not.toHaveProperty('ssl')
+  })
+})
+
+describe('what is published side by side', () => {
+  const make = (key: string): Publication => ({ topic: 'user.verified', key, value: '{}', headers: {} })
+
+  it('goes one request at a time, which takes along what came meanwhile', async () => {
+    const requests: unknown[][] = []
+    const answers: PromiseWithResolvers<void>[] = []
+    const publish = publishInTurn((publications) => {
+      requests.push(publications.map(({ key }) => key))
+      const answer = Promise.withResolvers<void>()
+      answers.push(answer)
+      return answer.promise
+    })
+    const first = publish([make('a')])
+    await Promise.resolve()
+    const others = [publish([make('b')]), publish([make('c'), make('d')])]
+    await Promise.resolve()
+    expect(requests).toEqual([['a']])
+    answers[0]?.resolve()
+    await first
+    await vi.waitFor(() => expect(requests).toEqual([['a'], ['b', 'c', 'd']]))
+    answers[1]?.resolve()
+    await Promise.all(others)
+  })
+
+  it('is told of its own request alone when that fails', async () => {
+    const publish = publishInTurn(async (publications) => {
+      if (publications.some(({ key }) => key === 'bad')) throw new UnavailableError('kafka', 'away')
+    })
+    const results = await Promise.allSettled([publish([make('bad')]), publish([make('beside')])])
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    await expect(publish([make('later')])).resolves.toBeUndefined()
+  })
+
+  it('is what a publisher does', async () => {
+    const publisher = createPublisher({
+      brokers: [],
+      clientId: 'test',
+      deadline: 1000,
+      login: undefined,
+      now: () => now,
+    })
+    await Promise.all(['a', 'b', 'c'].map((key) => publisher.publish([make(key)])))
+    expect(calls.filter((call) => call.includes('connect'))).toHaveLength(1)
+    expect(calls.filter((call) => call.includes('send'))).toHaveLength(1)
   })
 })

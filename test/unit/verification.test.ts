@@ -73,7 +73,6 @@ function setUp(
     readonly isRefused?: boolean
     readonly answerLate?: Readonly<Record<string, Promise<InspectAnswer>>>
     readonly onDelete?: () => void
-    readonly onPublish?: () => Promise<void>
   } = {},
 ) {
   const table = new Map(rows.map((row) => [row.id, row]))
@@ -178,7 +177,6 @@ function setUp(
     publish: async (publications) => {
       step('publish')
       published.push(...publications)
-      await options.onPublish?.()
     },
   }
   const handle = createHandler(ports)
@@ -601,32 +599,6 @@ describe('a document that takes long', () => {
     judged.resolve(refused)
     expect(await handled).toEqual({ batchItemFailures: [] })
     expect(table.get(slow.id)?.status).toBe('rejected')
-  })
-})
-
-describe('documents that pass side by side', () => {
-  it('are published by one request at a time, which takes along those that came meanwhile', async () => {
-    const rows = [1, 2, 3].map((number) => makeVerification({ id: makeId(number), userId: `user-${number}` }))
-    const [first, second, third] = rows as [Verification, Verification, Verification]
-    const judged = Promise.withResolvers<InspectAnswer>()
-    let underWay = 0
-    const { deliver, published, steps, table } = setUp(
-      rows,
-      { [keyOf(first)]: [passed] },
-      {
-        answerLate: { [keyOf(second)]: judged.promise, [keyOf(third)]: judged.promise },
-        onPublish: async () => {
-          underWay += 1
-          expect(underWay).toBe(1)
-          judged.resolve(passed)
-          await expect.poll(() => [...table.values()].map(({ status }) => status)).toEqual(Array(3).fill('verified'))
-          underWay -= 1
-        },
-      },
-    )
-    expect(await deliver(...rows.map((row) => makeMessage(row.id, keyOf(row))))).toEqual({ batchItemFailures: [] })
-    expect(published.map(({ key }) => key)).toEqual(['user-1', 'user-2', 'user-3'])
-    expect(steps.filter((step) => step === 'publish')).toHaveLength(2)
   })
 })
 

@@ -1,9 +1,10 @@
-// Publishing for verdicts that fall side by side: one request at a time, in which goes what has come meanwhile.
-import type { Publication, Publish } from '../../shared/kafka.ts'
+// Publishing by one request at a time, in which goes what has come meanwhile.
+import type { Publication, Publish } from './kafka.ts'
 
 /**
  * One at a time, since kafkajs hands the sequence number of a record whose answer was lost to the next one that waits; a broker
- * that has the former takes the latter for it, and acknowledges what it does not write.
+ * that has the former takes the latter for it, and acknowledges what it does not write. What a request rejects with, everyone
+ * is told whose records were in it.
  */
 export function publishInTurn(publish: Publish): Publish {
   let turn: Promise<void> = Promise.resolve()
