@@ -289,9 +289,10 @@ describe.each(emulators)('$name', (emulator) => {
 
     test('encodes keys, in one of the two ways that the consumer decodes', async () => {
       const Bucket = output('DocumentBucketName')
-      await clients.s3.send(new PutObjectCommand({ Bucket, Key: 'incoming/a b+c/é', Body: 'x' }))
-      const body = await take((text) => text.includes('incoming/a'))
-      expect(JSON.parse(body).Records[0].s3.object.key).toBe(`incoming/a${emulator.encodedSpace}b%2Bc/%C3%A9`)
+      // No UUID begins with x: the keys of the other tests do.
+      await clients.s3.send(new PutObjectCommand({ Bucket, Key: 'incoming/x b+c/é', Body: 'x' }))
+      const body = await take((text) => text.includes('incoming/x'))
+      expect(JSON.parse(body).Records[0].s3.object.key).toBe(`incoming/x${emulator.encodedSpace}b%2Bc/%C3%A9`)
     })
 
     test('sets a message aside that was handed back too often', async () => {
@@ -299,7 +300,11 @@ describe.each(emulators)('$name', (emulator) => {
       await clients.s3.send(new PutObjectCommand({ Bucket, Key: 'incoming/never', Body: 'x' }))
       const url = output('VerificationQueueUrl')
       let handedBack = 0
-      while ((await receive(url, 0)) !== undefined) handedBack++
+      for (let message = await receive(url, 0); message !== undefined; message = await receive(url, 0)) {
+        if (message.Body?.includes('incoming/never')) handedBack++
+        // What another test left, as one that failed does.
+        else await queues.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: message.ReceiptHandle }))
+      }
       expect(handedBack).toBe(20)
       const message = await receive(output('VerificationDeadLetterQueueUrl'), 30)
       expect(message?.Body).toContain('incoming/never')
