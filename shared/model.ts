@@ -73,18 +73,6 @@ export function isRequestId(text: string): boolean {
 /** Why a document was rejected. `retry`: the same bytes may be sent again. */
 export type Reason = { readonly code: string; readonly message: string; readonly retry: boolean }
 
-/** Why a document is rejected that could not be judged: nothing is known to be wrong with it, so the same bytes may come again. */
-export const unjudgedReasons = {
-  inspection_failed: {
-    message: 'The document could not be inspected. Upload it once more, or export or photograph it again.',
-    retry: true,
-  },
-  altered_document: {
-    message: 'The stored document is not the one that was uploaded. Upload it once more.',
-    retry: true,
-  },
-} as const satisfies Record<string, Omit<Reason, 'code'>>
-
 /** What became of one question to a document. `skipped`: what it relies on had failed. */
 export type CheckResult = {
   readonly check: string

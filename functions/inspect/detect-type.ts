@@ -1,6 +1,5 @@
 // What a document is by its content: never by its name or by what its sender says. What is none of the three types that are
 // read is named, with how to make one of them out of it.
-import { fileTypeFromBuffer } from 'file-type'
 import type { Finding, MediaType } from './check.ts'
 
 /** ISO 32000-1, annex H, note 13: readers take a header that starts within so many bytes. */
@@ -131,6 +130,8 @@ async function nameType(bytes: Uint8Array, head: Buffer): Promise<Name | undefin
 /** It reads what strangers wrote: whatever it stumbles over has no name. */
 async function detectMime(bytes: Uint8Array): Promise<string | undefined> {
   try {
+    // Loaded for those alone that need it: each document has a process of its own.
+    const { fileTypeFromBuffer } = await import('file-type')
     return (await fileTypeFromBuffer(bytes))?.mime
   } catch {
     return undefined

@@ -3,7 +3,6 @@
 import type { Reason } from '../../shared/model.ts'
 import type { Check, CleanCopy, Examination, Finding, MediaType } from './check.ts'
 import { detectType } from './detect-type.ts'
-import { examinePdf } from './pdf.ts'
 import { examinePicture } from './picture.ts'
 import { maximumBytes, reasons } from './reasons.ts'
 import { rulesVersion } from './rules-version.ts'
@@ -53,7 +52,7 @@ export async function inspectDocument(
   ]
   const begun = await runChecks(first, onCheck)
   const { mediaType } = opened
-  const examination = mediaType === null ? undefined : examine(bytes, mediaType)
+  const examination = mediaType === null ? undefined : await examine(bytes, mediaType)
   const examined = await runChecks(examination?.checks ?? [], onCheck)
   const findings = [...begun.findings, ...examined.findings]
   const hasPassed = findings.length === 0
@@ -72,8 +71,12 @@ function checkSize(bytes: Uint8Array): readonly Finding[] {
   return bytes.length > maximumBytes ? [{ code: 'too_large' }] : []
 }
 
-const examine = (bytes: Uint8Array, mediaType: MediaType): Examination =>
-  mediaType === 'application/pdf' ? examinePdf(bytes) : examinePicture(bytes, mediaType)
+async function examine(bytes: Uint8Array, mediaType: MediaType): Promise<Examination> {
+  if (mediaType !== 'application/pdf') return examinePicture(bytes, mediaType)
+  // Loaded for those alone that need it: each document has a process of its own.
+  const { examinePdf } = await import('./pdf.ts')
+  return examinePdf(bytes)
+}
 
 /** Runs checks in their order; behind a gate that found something they are skipped. */
 async function runChecks(

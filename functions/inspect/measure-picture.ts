@@ -13,6 +13,12 @@ const directions = [
   { right: edgePixels, down: edgePixels },
   { right: edgePixels, down: -edgePixels },
 ] as const
+const pixelsInSquare = squareSide ** 2
+/**
+ * Least squares: the sum of the squared distances from the middle, of one direction, over all pixels, is
+ * side^2 (side^2 - 1) / 12. Distances are counted double here, their squares fourfold, and this is what is left of it per pixel.
+ */
+const slopeParts = (squareSide ** 2 - 1) / 3
 /** Levels of 256: what less stands out by is not seen. */
 const leastRelief = 8
 /** What stands out does so from the quiet squares as well, unless (levels) it is stronger than noise gets. */
@@ -38,15 +44,13 @@ type Square = {
   readonly highest: number
   /** Levels between its lowest and its highest once an even slope is taken away: light falls off, and is no content. */
   readonly relief: number
-  /** The largest step across `edgePixels`, in levels, in each of `directions`. */
-  readonly steps: readonly number[]
 }
 
 type Grid = { readonly columns: number; readonly rows: number; readonly squares: readonly Square[] }
 
 export function measurePicture(glance: Glance): Measures {
   const levels = readLevels(glance.grey)
-  const grid = drawGrid(glance)
+  const grid = drawGrid(glance.even)
   // The outermost squares are not looked at: there are the edge of a scanner's glass, and a frame.
   const inner = grid.squares.filter((_, index) => isInner(grid, index))
   const quiet = takeShare(inner.map(({ relief }) => relief).sort(ascending), 0.1)
@@ -57,7 +61,11 @@ export function measurePicture(glance: Glance): Measures {
   return {
     visible: standing.length / Math.max(1, grid.squares.length),
     contrast,
-    sharpness: measureSharpness(grid, standing, { ranges, contrast, noise: Math.min(2 * quiet, 16) }),
+    sharpness: measureSharpness({ grey: glance.grey, grid }, standing, {
+      ranges,
+      contrast,
+      noise: Math.min(2 * quiet, 16),
+    }),
     dark: levels(0.01),
     middle: levels(0.5),
     light: levels(0.99),
@@ -71,8 +79,11 @@ const takeShare = (sorted: readonly number[], share: number) =>
   sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
 
 function readLevels({ bytes }: Pixels): (share: number) => number {
-  const counts = new Array<number>(256).fill(0)
-  for (const level of bytes) counts[level] = (counts[level] ?? 0) + 1
+  const counts = new Uint32Array(256)
+  for (let at = 0; at < bytes.length; at++) {
+    const level = bytes[at] ?? 0
+    counts[level] = (counts[level] ?? 0) + 1
+  }
   return (share) => {
     let left = share * bytes.length
     return counts.findIndex((count) => {
@@ -82,64 +93,41 @@ function readLevels({ bytes }: Pixels): (share: number) => number {
   }
 }
 
-function drawGrid(glance: Glance): Grid {
-  const columns = Math.floor(glance.grey.width / squareSide)
-  const rows = Math.floor(glance.grey.height / squareSide)
+function drawGrid(even: Pixels): Grid {
+  const columns = Math.floor(even.width / squareSide)
+  const rows = Math.floor(even.height / squareSide)
   const squares = Array.from({ length: columns * rows }, (_, index) =>
-    measureSquare(glance, (index % columns) * squareSide, Math.floor(index / columns) * squareSide),
+    measureSquare(even, (index % columns) * squareSide, Math.floor(index / columns) * squareSide),
   )
   return { columns, rows, squares }
 }
 
-function measureSquare({ grey, even }: Glance, left: number, top: number): Square {
-  const { width } = grey
-  const at = (bytes: Uint8Array, x: number, y: number) => bytes[y * width + x] ?? 0
-  const found = { lowest: 255, highest: 0 }
-  const sums = { all: 0, across: 0, down: 0 }
-  const middle = (squareSide - 1) / 2
-  for (let y = top; y < top + squareSide; y++) {
-    for (let x = left; x < left + squareSide; x++) {
-      const level = at(even.bytes, x, y)
-      found.lowest = Math.min(found.lowest, level)
-      found.highest = Math.max(found.highest, level)
-      sums.all += level
-      sums.across += level * (x - left - middle)
-      sums.down += level * (y - top - middle)
+/** Whole numbers alone, in variables: most of what is computed here is so before V8 has optimised it, and fractions are memory. */
+function measureSquare({ width, bytes }: Pixels, left: number, top: number): Square {
+  let [lowest, highest, all, across, down] = [255, 0, 0, 0, 0]
+  // Of a pixel, `fromLeft` and `fromTop` are twice its distance from the middle.
+  for (let row = 0, fromTop = 1 - squareSide; row < squareSide; row++, fromTop += 2) {
+    const start = (top + row) * width + left
+    for (let column = 0, fromLeft = 1 - squareSide; column < squareSide; column++, fromLeft += 2) {
+      const level = bytes[start + column] ?? 0
+      if (level < lowest) lowest = level
+      if (level > highest) highest = level
+      all += level
+      across += level * fromLeft
+      down += level * fromTop
     }
   }
-  // Least squares: the sum of the squared distances from the middle, of one direction, over all pixels.
-  const spread = (squareSide ** 2 * (squareSide ** 2 - 1)) / 12
-  const mean = sums.all / squareSide ** 2
-  const relief = { lowest: 255, highest: -255 }
-  for (let y = top; y < top + squareSide; y++) {
-    for (let x = left; x < left + squareSide; x++) {
-      const slope = (sums.across * (x - left - middle) + sums.down * (y - top - middle)) / spread
-      const rest = at(even.bytes, x, y) - mean - slope
-      relief.lowest = Math.min(relief.lowest, rest)
-      relief.highest = Math.max(relief.highest, rest)
+  let [deepest, tallest] = [0, 0]
+  for (let row = 0, fromTop = 1 - squareSide; row < squareSide; row++, fromTop += 2) {
+    const start = (top + row) * width + left
+    for (let column = 0, fromLeft = 1 - squareSide; column < squareSide; column++, fromLeft += 2) {
+      const slope = across * fromLeft + down * fromTop
+      const rest = ((bytes[start + column] ?? 0) * pixelsInSquare - all) * slopeParts - slope
+      if (rest < deepest) deepest = rest
+      if (rest > tallest) tallest = rest
     }
   }
-  const steps = directions.map((direction) => findLargestStep(grey, left, top, direction))
-  return { ...found, relief: relief.highest - relief.lowest, steps }
-}
-
-/** Of the pixels in a square, each to the one that lies so far from it, where there is one. */
-function findLargestStep(
-  { width, height, bytes }: Pixels,
-  left: number,
-  top: number,
-  { right, down }: (typeof directions)[number],
-): number {
-  let largest = 0
-  const lastX = Math.min(left + squareSide, width - right)
-  const lastY = Math.min(top + squareSide, height - Math.max(0, down))
-  for (let y = Math.max(top, -down); y < lastY; y++) {
-    for (let x = left; x < lastX; x++) {
-      const here = y * width + x
-      largest = Math.max(largest, Math.abs((bytes[here + down * width + right] ?? 0) - (bytes[here] ?? 0)))
-    }
-  }
-  return largest
+  return { lowest, highest, relief: (tallest - deepest) / (pixelsInSquare * slopeParts) }
 }
 
 const isInner = ({ columns, rows }: Grid, index: number): boolean => {
@@ -190,18 +178,40 @@ function readRange(grid: Grid, index: number): number {
  * sharp; of a camera that moved, the edges along the way are as sharp as ever, those across it are not.
  */
 function measureSharpness(
-  grid: Grid,
+  { grey, grid }: { readonly grey: Pixels; readonly grid: Grid },
   standing: readonly number[],
   around: { readonly ranges: readonly number[]; readonly contrast: number; readonly noise: number },
 ): number {
   const shares: readonly number[][] = directions.map(() => [])
   for (const [place, index] of standing.entries()) {
     const range = around.ranges[place] ?? 0
-    const square = grid.squares[index]
-    if (!square || range < around.contrast / 2) continue
-    for (const [direction, step] of square.steps.entries()) {
-      shares[direction]?.push(Math.max(0, step - around.noise) / Math.max(1, range))
+    if (range < around.contrast / 2) continue
+    const left = (index % grid.columns) * squareSide
+    const top = Math.floor(index / grid.columns) * squareSide
+    for (const [place, direction] of directions.entries()) {
+      const step = findLargestStep(grey, { left, top }, direction)
+      shares[place]?.push(Math.max(0, step - around.noise) / Math.max(1, range))
     }
   }
   return Math.min(...shares.map((ofDirection) => takeShare(ofDirection.sort(ascending), 0.95)))
+}
+
+/** The largest, in levels, from any pixel of a square to the one that lies so far from it, where there is one. */
+function findLargestStep(
+  { width, height, bytes }: Pixels,
+  { left, top }: { readonly left: number; readonly top: number },
+  { right, down }: (typeof directions)[number],
+): number {
+  let largest = 0
+  const last = Math.min(left + squareSide, width - right)
+  const end = Math.min(top + squareSide, height - Math.max(0, down))
+  const distance = down * width + right
+  for (let y = Math.max(top, -down); y < end; y++) {
+    for (let here = y * width + left; here < y * width + last; here++) {
+      const step = (bytes[here + distance] ?? 0) - (bytes[here] ?? 0)
+      if (step > largest) largest = step
+      else if (-step > largest) largest = -step
+    }
+  }
+  return largest
 }

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { setFlagsFromString } from 'node:v8'
 import { PDFiumLibrary } from '@hyzyla/pdfium'
 
 /** In bytes, of one instance: the largest document of 10 MiB five times, and the pixels of its pages. */
@@ -37,10 +38,18 @@ export type Pdfium = {
 }
 type Callback = (first: number, second: number, third: number) => number
 
+/**
+ * Of V8. The largest memory of WebAssembly, in pages of 64 KiB: it takes all addresses at once that it may ever need, and they
+ * are bounded. And ten times what V8 waits for before it optimises a function: most documents are done by then, and optimising
+ * costs more.
+ */
+const flags = ['--wasm-max-mem-pages=8192', '--wasm-tiering-budget=130000000']
+
 let compiled: Promise<Module> | undefined
 
 /** Of the file beside the bundle; where there is no bundle, of the one in the package. */
 async function compile(): Promise<Module> {
+  for (const flag of flags) setFlagsFromString(flag)
   const beside = new URL('./pdfium.wasm', import.meta.url)
   const file = existsSync(beside) ? beside : createRequire(import.meta.url).resolve('@hyzyla/pdfium/pdfium.wasm')
   return await WebAssembly.compile(await readFile(file))

@@ -1,6 +1,7 @@
 // Why a document is rejected: every code, stable, with what it tells the person who uploaded it. Each says what is wrong and
 // what to do now. docs/documents.md has them in one table.
-import { type Reason, unjudgedReasons } from '../../shared/model.ts'
+import type { Reason } from '../../shared/model.ts'
+import { unjudgedReasons } from '../../shared/unjudged-reasons.ts'
 
 /** More than the 64.4 (9280 x 6944) of the cameras that are sold as 64 megapixels, and little enough to decode within the memory. */
 export const maximumPixels = 65_000_000

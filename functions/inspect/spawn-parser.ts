@@ -20,12 +20,10 @@ export function findParserProgram(): ParserProgram {
 }
 
 /**
- * Of V8: its heap, MiB, and the largest memory of WebAssembly, in pages of 64 KiB. Such a memory takes all addresses at once that
- * it may ever need, and 8 GiB more where a trap handler guards it, so neither can be where addresses are bounded.
+ * V8's heap, MiB; and no trap handler, which takes 8 GiB of addresses for a memory of WebAssembly, where addresses are bounded.
+ * Other flags of V8 are set by open-pdfium.ts: given here they would have Node compile its own modules anew, 20 ms of CPU.
  */
-const memoryFlags = ['--max-old-space-size=384', '--disable-wasm-trap-handler', '--wasm-max-mem-pages=8192']
-/** Ten times what V8 waits for before it optimises a function of PDFium: most documents are done by then, and optimising costs more. */
-const speedFlags = ['--wasm-tiering-budget=130000000']
+const memoryFlags = ['--max-old-space-size=384', '--disable-wasm-trap-handler']
 /** JavaScript may read its own files and load sharp; it writes no file, starts no process and no thread. */
 const permissionFlags = ['--permission', '--allow-addons', '--no-warnings']
 
@@ -46,12 +44,7 @@ const environment = existsSync(lambdaLibraries) ? { LD_LIBRARY_PATH: lambdaLibra
 
 /** In a group of its own, so that all of it can be killed. Its answers come on a fourth pipe, its complaints on standard error. */
 export function spawnParser({ file, readable }: ParserProgram): ChildProcess {
-  const flags = [
-    ...memoryFlags,
-    ...speedFlags,
-    ...permissionFlags,
-    ...readable.map((path) => `--allow-fs-read=${path}`),
-  ]
+  const flags = [...memoryFlags, ...permissionFlags, ...readable.map((path) => `--allow-fs-read=${path}`)]
   const node = [process.execPath, ...flags, file]
   const [program = '', ...parameters] = process.platform === 'linux' ? ['/bin/sh', '-c', limits, ...node] : node
   return spawn(program, parameters, {

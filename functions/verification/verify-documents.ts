@@ -13,9 +13,9 @@ import {
   type PassedVerification,
   parseDocumentKey,
   type Reason,
-  unjudgedReasons,
   type Verification,
 } from '../../shared/model.ts'
+import { unjudgedReasons } from '../../shared/unjudged-reasons.ts'
 import { type Decision, isActive, type Verdict } from '../../shared/verifications.ts'
 import { type DiscardPorts, discardDocument } from './discard.ts'
 import type { Arrival } from './upload-tables.ts'

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { reasons } from '../../functions/inspect/reasons.ts'
-import { unjudgedReasons } from '../../shared/model.ts'
+import { unjudgedReasons } from '../../shared/unjudged-reasons.ts'
 import { goodSamples, isHeldOut, makeSample, samples } from '../fixtures/documents/corpus.ts'
 
 /** No document asks for them: a parser that crashes does, and an object that was replaced. */

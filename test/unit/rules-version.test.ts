@@ -24,5 +24,5 @@ async function hashRules(): Promise<string> {
 }
 
 it('the rules are those of their version: raise rulesVersion when a document could be judged otherwise, then run this with -u', async () => {
-  expect(`version ${rulesVersion}: ${await hashRules()}`).toMatchInlineSnapshot(`"version 8: e5635b329a5f4fb4"`)
+  expect(`version ${rulesVersion}: ${await hashRules()}`).toMatchInlineSnapshot(`"version 9: 77a4d99fdb893272"`)
 })
