@@ -121,6 +121,25 @@ test('runbook and operations ask for outputs and functions that a deployed stage
   expect([...asked, ...ofFunctions].filter((output) => !outputs.includes(output))).toEqual([])
 })
 
+test('the runbook looks at every function, and at every schedule by what it says', () => {
+  for (const stage of ['dev', 'prod']) {
+    const { Outputs } = serviceOf(stage)
+    const functions = Object.keys(Outputs).flatMap((name) => /^(\w+)FunctionName$/.exec(name)?.[1] ?? [])
+    const [, asked = ''] = /by_function\(\) \{ for name in ([\w ]+); do/.exec(runbook) ?? []
+    expect(asked.split(' ').toSorted()).toEqual(functions.toSorted())
+    const [, listed = ''] = /\nFunctions: ([^.]+)\./.exec(runbook) ?? []
+    expect(listed.replaceAll('`', '').split(', ').toSorted()).toEqual(functions.toSorted())
+
+    const schedules = resourcesOf(serviceOf(stage), 'AWS::Events::Rule').flatMap(
+      ([, { Properties }]) => Properties.ScheduleExpression ?? [],
+    )
+    const textOf = (name: string) => sections.find((section) => section.name === name)?.text ?? ''
+    for (const schedule of schedules) expect(textOf('announce-stopped')).toContain(`\`${schedule}\``)
+    expect(textOf('retention-stopped')).toContain('`rate(1 hour)`, `ENABLED`')
+    expect(schedules.toSorted()).toEqual(['rate(1 hour)', 'rate(1 minute)'])
+  }
+})
+
 describe.each(stageNames)('in %s', (stage) => {
   const service = serviceOf(stage)
   const alarms = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties)
