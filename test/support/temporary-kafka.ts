@@ -1,23 +1,22 @@
 // A Kafka outside vitest, with the topics of the stage `local`, for benchmarks.
-import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { makeTopics } from '../../lib/stage-common.ts'
 import { installKafka } from '../../local/install.ts'
 import { createTopics, startKafka } from '../../local/kafka.ts'
+import { makeTestFolder } from './test-folder.ts'
 
-/** Starts one in a temporary folder, which goes with it. */
+/** Starts one in a temporary folder. Both go when it is stopped, and when this process exits. */
 export async function startTemporaryKafka(): Promise<{
   readonly brokers: readonly string[]
   readonly topics: ReturnType<typeof makeTopics>
   readonly stop: () => Promise<void>
 }> {
   const jarFolder = await installKafka({ say: console.log })
-  const stateFolder = await mkdtemp(join(tmpdir(), 'verified-wallets-kafka-'))
+  const { folder: stateFolder, remove } = makeTestFolder(tmpdir())
   const server = await startKafka({ stateFolder, jarFolder })
   const stop = async () => {
     await server.stop()
-    await rm(stateFolder, { recursive: true, force: true })
+    remove()
   }
   const topics = makeTopics(6)
   try {
