@@ -13,7 +13,15 @@ import { endOrphans } from './orphans.mjs'
  * @returns {Promise<number>} the exit status
  */
 export async function reset(root, programArguments) {
-  const { values } = parseArgs({ args: programArguments, options: { state: { type: 'string' } } })
+  let values
+  try {
+    values = parseArgs({ args: programArguments, options: { state: { type: 'string' } } }).values
+  } catch (error) {
+    console.error(
+      `${error.message}\n\nusage: npm run reset -- [--state DIR]   forgets a stopped stack's state (default .local/state)`,
+    )
+    return 2
+  }
   const folder = values.state === undefined ? join(root, '.local', 'state') : resolve(values.state)
   if (!existsSync(folder)) {
     console.log(`nothing to forget: there is no ${folder}`)

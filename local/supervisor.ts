@@ -37,9 +37,9 @@ const usage = `usage: npm start -- [flags]
                          everything when they stop
   --help                 show this
 
-Environment: MAX_DOCUMENT_SIZE_MB, MAX_ATTEMPTS, VERIFICATION_DELAY_SECONDS, MAX_CONCURRENT_GENERATIONS,
-  WALLET_OVERDUE_SECONDS, VERDICT_OVERDUE_SECONDS; DATABASE_URL and
-KAFKA_BOOTSTRAP_SERVERS, to use a PostgreSQL or a Kafka of your own. See the README.`
+Environment: MAX_DOCUMENT_SIZE_MB, MAX_ATTEMPTS, VERIFICATION_DELAY_SECONDS, WALLET_OVERDUE_SECONDS,
+  VERDICT_OVERDUE_SECONDS, POST_LIMIT_CAPACITY, POST_LIMIT_REFILL_PER_SECOND, MAX_CONCURRENT_GENERATIONS;
+  DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS, to use a PostgreSQL or a Kafka of your own. README, "Settings", has them.`
 
 type Flags = {
   readonly once: boolean

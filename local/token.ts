@@ -1,6 +1,7 @@
 // `npm run --silent token`: prints an access token for a local stack, and nothing else. What tokens are is in issuer.ts.
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { scopes } from '../shared/access.ts'
 import { userIdSchema } from '../shared/model.ts'
 import { type Bearer, issueToken, localClientId } from './issuer.ts'
 import { describe, LocalError } from './local-error.ts'
@@ -9,13 +10,14 @@ const usage = `usage: npm run --silent token -- (--user ID | --service NAME) [fl
 
   --user ID              for an end user, whose user_id this is
   --service NAME         for a service, which may do for any user what its scopes allow
-  --scope 'NAME …'       of verify:write, verify:read, wallet:read, ops:read (default: all); a service's get :any
+  --scope 'NAME …'       what it allows (default: all of them); a service's become NAME:any, but for ops:read:
+                         ${scopes.join(', ')}
   --lifetime SECONDS     1 to 86400 (default 3600)
-  --state DIR            of a stack started with --state DIR (default .local/state)`
+  --state DIR            of a stack started with --state DIR (default .local/state)
+  --help                 show this`
 
 try {
-  const token = await run(process.argv.slice(2))
-  process.stdout.write(`${token}\n`)
+  process.stdout.write(`${await run(process.argv.slice(2))}\n`)
 } catch (error) {
   console.error(error instanceof LocalError ? describe(error) : error)
   process.exitCode = 2
@@ -31,6 +33,7 @@ function readFlags(programArguments: string[]) {
         scope: { type: 'string' },
         lifetime: { type: 'string', default: '3600' },
         state: { type: 'string', default: '.local/state' },
+        help: { type: 'boolean', default: false },
       },
     }).values
   } catch (cause) {
@@ -38,8 +41,10 @@ function readFlags(programArguments: string[]) {
   }
 }
 
+/** What is printed. */
 async function run(programArguments: string[]): Promise<string> {
-  const { user, service, scope, lifetime, state } = readFlags(programArguments)
+  const { user, service, scope, lifetime, state, help } = readFlags(programArguments)
+  if (help) return usage
   const seconds = /^\d{1,5}$/.test(lifetime) ? Number(lifetime) : 0
   if (seconds < 1 || seconds > 86_400) {
     throw new LocalError(`--lifetime: expected whole seconds from 1 to 86400; got "${lifetime}"`)

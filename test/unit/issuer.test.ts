@@ -11,6 +11,7 @@ import { readSettings } from '../../lib/settings.ts'
 import { findStage } from '../../lib/stage-table.ts'
 import { issueToken, type RunningIssuer, startIssuer } from '../../local/issuer.ts'
 import { findFreePort } from '../../local/ports.ts'
+import { scopes } from '../../shared/access.ts'
 import { runProgram } from '../support/commands.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -134,6 +135,12 @@ describe('npm run --silent token', () => {
     const claims = decodeJwt(stdout.trim())
     expect(claims).toMatchObject({ sub, client_id, scope })
     expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBe(60)
+  })
+
+  it('names every scope when it is asked', async () => {
+    const { status, stdout, stderr } = await runToken('--help')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    for (const scope of scopes) expect(stdout).toContain(scope)
   })
 
   it.each([
