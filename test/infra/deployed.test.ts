@@ -1,5 +1,6 @@
 // What only a deployed stage has: its network, its Kafka with the mapping that reads it, its database.
-
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { App, Stack } from 'aws-cdk-lib'
 import { Template as Assertions, Match } from 'aws-cdk-lib/assertions'
 import {
@@ -543,6 +544,28 @@ describe.each(names)('the database of %s', (name) => {
     )
     expect(readers).toEqual(['Migrate'])
   })
+})
+
+test('prod bounds every function that opens a connection, twice over while a deploy replaces them, below max_connections', () => {
+  const { service } = templates.prod
+  const { database } = stages.prod
+  const connecting = functionNames(service).filter((each) => {
+    const { Variables } = functionOf(service, each).Properties.Environment as { Variables: Record<string, unknown> }
+    return 'DATABASE_HOST' in Variables
+  })
+  // One each for migrate and for an operator; whatever else has no bound of its own has none at all.
+  const connections = connecting.map((each) =>
+    each === 'Migrate' || each === 'Operate'
+      ? 1
+      : Number(functionOf(service, each).Properties.ReservedConcurrentExecutions ?? Number.POSITIVE_INFINITY),
+  )
+  expect(connections.length).toBeGreaterThan(7)
+  const sum = connections.reduce((total, count) => total + count)
+  expect(2 * sum).toBeLessThan(database.kind === 'aurora' ? database.maximumConnections : 0)
+  const decisions = readFileSync(join(import.meta.dirname, '../../docs/decisions.md'), 'utf8')
+  expect(decisions).toContain(
+    `one for an operator: ${sum}.\nWhile a deploy replaces containers there are twice as many, ${2 * sum}.`,
+  )
 })
 
 describe.each(names)('the stacks of %s', (name) => {
