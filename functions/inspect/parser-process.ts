@@ -40,7 +40,7 @@ export type Parser = {
 
 /**
  * Milliseconds since it was started: by when it has to wait for its document, and by when it is killed. The function is given
- * one second more, so the time in which the document comes counts as well.
+ * three seconds more, to keep the copy in, so the time in which the document comes counts as well.
  */
 export type ParserDeadlines = { readonly waiting: number; readonly answered: number }
 export const parserDeadlines: ParserDeadlines = { waiting: 5000, answered: 10_000 }

@@ -1,4 +1,6 @@
 // The settings that a deployer gives, and what the stage table makes of them.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { authorizeEnvironment } from '../../functions/authorize/environment.ts'
 import { maximumBytes } from '../../functions/inspect/reasons.ts'
@@ -29,6 +31,20 @@ test('without settings, the defaults', () => {
     account: '111122223333',
     region: 'us-east-1',
   })
+})
+
+test('README and `npm start -- --help` name every setting, and no other', () => {
+  const read = (name: string) => readFileSync(join(import.meta.dirname, '../..', name), 'utf8')
+  const variables = (text = '') => [...text.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(([name]) => name)
+  const [, schema] = /const settingsSchema = z\.object\(\{([\s\S]*?)\n\}\)/.exec(read('lib/settings.ts')) ?? []
+  // What `npm start` and the CDK CLI set themselves, and chaos runs.
+  const inner = /^(TOKEN|CDK_DEFAULT|CHAOS)_/
+  const settings = variables(schema?.replaceAll(/\/\/.*/g, '')).filter((name) => !inner.test(name))
+  expect(settings.length).toBeGreaterThan(8)
+  const [, table] = /\n## Settings\n([\s\S]*?)\n`MNEMONIC` is refused/.exec(read('README.md')) ?? []
+  expect([...new Set(variables(table))].toSorted()).toEqual(settings.toSorted())
+  const [, usage] = /\nEnvironment: ([\s\S]*?)`\n/.exec(read('local/supervisor.ts')) ?? []
+  expect(variables(usage).toSorted()).toEqual(settings.toSorted())
 })
 
 test('an empty variable counts as absent', () => {
@@ -259,17 +275,7 @@ describe.each(['dev', 'prod'] as const)('the row %s', (name) => {
 })
 
 describe('what prod reserves', () => {
-  const { database, reservedConcurrency: reserved = {}, ...prod } = findStage('prod', readSettings({}))
-
-  test('bounds every function that opens a connection, twice over while a deploy replaces them, below max_connections', () => {
-    const connected = ['intake', 'read', 'verification', 'wallet', 'announce'] as const
-    const connections = connected.map((name) => reserved[name] ?? Number.POSITIVE_INFINITY)
-    // One each for migrate and for an operator.
-    const sum = connections.reduce((total, count) => total + count, 2)
-    expect(database.kind === 'aurora' && 2 * sum).toBeLessThan(
-      database.kind === 'aurora' ? database.maximumConnections : 0,
-    )
-  })
+  const { reservedConcurrency: reserved = {}, ...prod } = findStage('prod', readSettings({}))
 
   test('leaves a function what its source may ask of it, and the account the 100 that must stay free', () => {
     expect(reserved.verification).toBe(prod.verificationMaximumConcurrency)
