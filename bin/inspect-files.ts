@@ -1,7 +1,7 @@
 // Inspects files as the inspect function does a document: by the same parser, a process for each, as many at once as there are
 // cores. Reading and order are here; what is written is inspect.ts's.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Parsed, type Parser, startParser } from '../functions/inspect/parser-process.ts'
@@ -34,9 +34,24 @@ const deadlines = { waiting: 60_000, answered: 60_000 } as const
 const { message, retry } = reasons.inspection_failed
 const failed: FileVerdict = { verdict: 'rejected', reasons: [{ code: 'inspection_failed', message, retry }] }
 
+/** Where a shell hands over what a command writes: `<(command)`, and a pipe into standard input. */
+const handedOver = /^\/(dev\/(fd\/|stdin$)|proc\/)/
+
+const whyUnreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'there is none of that name',
+  ENOTDIR: 'there is none of that name',
+  EISDIR: 'it is a folder: name the files in it',
+  EACCES: 'its permissions do not allow it',
+  EPERM: 'its permissions do not allow it',
+}
+
 /** @throws {InputError} `unreadable_file` */
 async function readDocument(path: string): Promise<Uint8Array> {
+  const refuse = (why: string, cause?: unknown) =>
+    new InputError('unreadable_file', `expected a file that can be read; got ${path}: ${why}`, { cause })
   try {
+    // Whoever opens one that nobody writes to waits, and all files behind it as well.
+    if (!handedOver.test(path) && (await stat(path)).isFIFO()) throw refuse('it is a pipe: name a file')
     await using file = await open(path)
     // One byte more than may be: enough to be refused.
     const bytes = Buffer.alloc(Math.min((await file.stat()).size || maximumBytes, maximumBytes) + 1)
@@ -46,9 +61,11 @@ async function readDocument(path: string): Promise<Uint8Array> {
     }
     return bytes.subarray(0, length)
   } catch (error) {
+    if (error instanceof InputError) throw error
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'no file'
-    const why = { ENOENT: 'there is none of that name', EISDIR: 'it is a folder: name the files in it' }[code] ?? code
-    throw new InputError('unreadable_file', `expected a file that can be read; got ${path}: ${why}`, { cause: error })
+    // Node reads names as UTF-8, and puts this character where one is none.
+    const isOtherName = code === 'ENOENT' && path.includes('\ufffd')
+    throw refuse(isOtherName ? 'its name is not in UTF-8: give it another' : (whyUnreadable[code] ?? code), error)
   }
 }
 

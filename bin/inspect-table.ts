@@ -38,8 +38,9 @@ function formatRow(
   )
 }
 
-/** A name may hold what moves the cursor, or worse. */
-const toVisible = (name: string) => stripVTControlCharacters(name).replace(/\p{Cc}/gu, '?')
+/** A name may hold what moves the cursor, or shows what stands behind it in another order. */
+export const toVisible = (name: string) =>
+  stripVTControlCharacters(name).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '?')
 
 /** Lines of at most so many characters, broken between words, and within one that is longer than a line. */
 function wrap(text: string, width: number): readonly string[] {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeError, describeValue, InputError, runCommand, writeLine } from './command-line.ts'
 import { type FileVerdict, inspectFiles, prepareParser } from './inspect-files.ts'
-import { formatHead, formatVerdict, type Layout, planLayout } from './inspect-table.ts'
+import { formatHead, formatVerdict, type Layout, planLayout, toVisible } from './inspect-table.ts'
 
 const help = `Inspects files as documents are inspected that are uploaded, and says what would come of each: nothing is kept or sent.
 
@@ -61,8 +61,8 @@ async function inspectAll(files: readonly string[], layout: Layout | undefined):
   const program = await prepareParser()
   const progress = showProgress(files.length)
   let done = 0
-  progress.show(done)
   if (layout) for (const line of formatHead(layout)) await writeLine(line)
+  progress.show(done)
   await inspectFiles(
     program,
     files,
@@ -70,7 +70,7 @@ async function inspectAll(files: readonly string[], layout: Layout | undefined):
     async (file, result) => {
       progress.clear()
       if (result instanceof InputError) {
-        console.error(describeError(result))
+        console.error(process.stderr.isTTY ? toVisible(result.message) : describeError(result))
         process.exitCode = 2
       } else {
         for (const line of layout ? formatVerdict(layout, file, result) : [toLine(file, result)]) await writeLine(line)
@@ -88,12 +88,13 @@ await runCommand(async () => {
     process.stdout.write(help)
     return
   }
-  for (const [signal, status] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const) {
-    process.on(signal, () => process.exit(status))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      // Behind what clears up: to end by itself Node would wait for a file that is being read, for ever if that is a pipe.
+      process.once('exit', () => process.kill(process.pid, signal))
+      process.exit()
+    })
   }
-  await inspectAll(files, json ? undefined : planLayout(files, process.stdout.columns ?? 100))
+  // A terminal that was told no size has no columns.
+  await inspectAll(files, json ? undefined : planLayout(files, process.stdout.columns || 100))
 })

@@ -1,5 +1,7 @@
 // `npm run inspect`: lines and table, order, files that cannot be read, and a parser that crashes.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { on } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +11,7 @@ import { type FileVerdict, inspectFiles } from '../../bin/inspect-files.ts'
 import { formatHead, formatVerdict, planLayout } from '../../bin/inspect-table.ts'
 import { maximumBytes } from '../../functions/inspect/reasons.ts'
 import { findParserProgram } from '../../functions/inspect/spawn-parser.ts'
-import { parseLines, runCommand } from '../support/commands.ts'
+import { commandPath, parseLines, runCommand, runProgram } from '../support/commands.ts'
 import { samples } from '../support/fixtures.ts'
 
 type Line = { file: string; verdict: string; reasons: { code: string; message: string; retry: boolean }[] }
@@ -31,6 +33,7 @@ beforeAll(() => {
     large: place('large.png', Buffer.alloc(maximumBytes + 1)),
     odd: place('-- odd "name" ä.pdf', samples.letter),
   }
+  execFileSync('mkfifo', [join(folder, 'pipe')])
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -61,6 +64,39 @@ describe('npm run inspect', { timeout: 120_000 }, () => {
       'unreadable_file',
     ])
     expect(status).toBe(2)
+  })
+
+  it('waits for no pipe that nobody writes to, and says of each file why it cannot be read', async () => {
+    const { status, stdout, stderr } = await inspect(
+      '--json',
+      join(folder, 'pipe'),
+      folder,
+      'none\ufffd.jpg',
+      files.letter,
+    )
+    expect(parseLines<Line>(stdout)).toMatchObject([{ verdict: 'verified' }])
+    const told = parseLines<{ error: { message: string } }>(stderr).map(({ error }) => error.message)
+    expect(told).toEqual([
+      expect.stringContaining('it is a pipe'),
+      expect.stringContaining('it is a folder'),
+      expect.stringContaining('is not in UTF-8'),
+    ])
+    expect(status).toBe(2)
+  })
+
+  it('judges what a shell hands over by a pipe, and ends when it is told to, whatever it waits for', async () => {
+    const inspecting = [process.execPath, commandPath('inspect'), '--json']
+    const handed = await runProgram('sh', ['-c', 'cat "$0" | "$@" /dev/stdin', files.letter, ...inspecting], '')
+    expect(parseLines<Line>(handed.stdout)).toMatchObject([{ file: '/dev/stdin', verdict: 'verified' }])
+    // Nobody writes, and nobody will: the shell holds the other end open.
+    const waits = ['-c', 'exec 9<>"$0"; "$@" /dev/fd/9; echo $?', join(folder, 'pipe'), ...inspecting, files.note]
+    const waiting = spawn('sh', waits, { detached: true })
+    const printed = on(waiting.stdout, 'data')
+    // The first one is judged: the other is being read.
+    expect(String((await printed.next()).value)).toContain('unsupported_type')
+    const [command] = readFileSync(`/proc/${waiting.pid}/task/${waiting.pid}/children`, 'utf8').trim().split(' ')
+    process.kill(Number(command), 'SIGTERM')
+    expect(String((await printed.next()).value)).toBe('143\n')
   })
 
   it('prints a table, and takes what follows -- for files', async () => {
@@ -134,7 +170,8 @@ describe('the table', () => {
   })
 
   it('shows no name that commands the terminal', () => {
-    const [line] = formatVerdict(planLayout(['x'], 80), 'a\u001b[31mb\nc', { verdict: 'verified', reasons: [] })
-    expect(line).toBe('verified  ab?c')
+    const name = 'a\u001b[31mb\nc\u202egpj.exe'
+    const [line] = formatVerdict(planLayout([name], 80), name, { verdict: 'verified', reasons: [] })
+    expect(line).toBe('verified  ab?c?gpj.exe')
   })
 })
