@@ -91,7 +91,8 @@ async function answerFlags(flags: Flags): Promise<void> {
   }
   const count = flags.count === undefined ? 1 : toNumber(flags.count)
   if (typeof count !== 'number' || count < 1) {
-    throw new InputError('invalid_count', `expected a count of at least 1; got ${describeValue(flags.count)}`)
+    const got = describeValue(flags.count)
+    throw new InputError('invalid_count', `expected a count, a whole number from 1 to ${2 ** 31}; got ${got}`)
   }
   const step = (offset: number): Destination =>
     offset === 0
