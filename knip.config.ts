@@ -29,8 +29,8 @@ const config: KnipConfig = {
     // Its files are copied into the bundle of `docs`.
     'swagger-ui-dist',
   ],
-  // The system's: a C compiler for the native bench, what makes certificates for tests, what drops root's rights for Postgres, what makes a small disk.
-  ignoreBinaries: ['cc', 'mount', 'openssl', 'setpriv', 'umount'],
+  // The system's: a C compiler for the native bench, what makes certificates for tests, what drops root's rights for Postgres, what makes a small disk, and a named pipe.
+  ignoreBinaries: ['cc', 'mkfifo', 'mount', 'openssl', 'setpriv', 'umount'],
   // A type that a signature names may be exported for whoever calls it.
   ignoreExportsUsedInFile: { interface: true, type: true },
 }
