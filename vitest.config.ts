@@ -3,8 +3,13 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+// Milliseconds, after which something hangs: no test is about time, and a machine may be several times slower than ours.
 const suite = (name: string, include: string[], extra = {}) => ({
-  test: { name, include, testTimeout: 60_000, hookTimeout: 300_000, ...extra },
+  test: {
+    ...{ name, include, testTimeout: 300_000, hookTimeout: 900_000 },
+    expect: { poll: { timeout: 60_000 } },
+    ...extra,
+  },
 })
 
 const useCase = { statements: 95, lines: 95, functions: 95, branches: 95 }
@@ -13,13 +18,15 @@ export default defineConfig({
   test: {
     // Also on two cores: half of what the longest tests do is waiting for others.
     maxWorkers: Math.max(2, Math.ceil(availableParallelism() / 2)),
+    // Kafka may take half a minute to end.
+    teardownTimeout: 120_000,
     projects: [
       suite('unit', ['test/unit/**/*.test.ts']),
       suite('vectors', ['test/vectors/**/*.test.ts']),
       suite('infra', ['test/infra/**/*.test.ts']),
       suite('integration', ['test/integration/**/*.test.ts'], { globalSetup: 'test/support/start-servers.ts' }),
       suite('e2e', ['test/e2e/**/*.test.ts'], {
-        ...{ testTimeout: 600_000, hookTimeout: 900_000 },
+        ...{ testTimeout: 1_800_000, hookTimeout: 1_800_000 },
         globalSetup: 'test/support/prepare-stacks.ts',
       }),
     ],

@@ -48,17 +48,21 @@ export async function killAt(
   void workload.done.then(() => {
     isOver = true
   })
-  // The last steps of the last documents come after the last post.
+  // The last steps of the last documents come after the last post: half seconds, ten seconds of them; five minutes of them
+  // until the first bite.
   let patience = 20
+  const losePatience = () => {
+    patience -= bites() === 0 ? 1 / 30 : 1
+  }
   for (let armed = 0; armed < options.times && patience > 0 && !signal.aborted; ) {
     if (bites() === armed) {
       points.arm(point, options.kind)
       armed += 1
     }
     await new Promise((resolve) => setTimeout(resolve, 500))
-    if (isOver) patience -= 1
+    if (isOver) losePatience()
   }
-  for (; bites() < options.times && patience > 0 && !signal.aborted; patience -= 1) {
+  for (; bites() < options.times && patience > 0 && !signal.aborted; losePatience()) {
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
   points.disarm()

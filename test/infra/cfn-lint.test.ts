@@ -23,7 +23,7 @@ beforeAll(async () => {
   const found = await lintTemplates(files, { say: (text) => console.log(text) })
   const of = (name: string) => found.filter(({ file }) => file.includes(`/${name}/`))
   findings = { sound: of('sound'), faulty: of('faulty') }
-}, 300_000)
+})
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

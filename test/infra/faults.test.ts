@@ -55,9 +55,9 @@ beforeAll(async () => {
     ...Object.entries(faults).map(([name, { file }]) => `${name}/${file}`),
   ]
   // Not isolated: a worker loads the CDK once, and the copies have no other module in common.
-  const config = { include, isolate: false, testTimeout: 60_000, chaiConfig: { truncateThreshold: 0 } }
+  const config = { include, isolate: false, testTimeout: 300_000, chaiConfig: { truncateThreshold: 0 } }
   results = await runChecks(folder, config, Object.values(faults))
-}, 300_000)
+}, 1_800_000)
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 

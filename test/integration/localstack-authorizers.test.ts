@@ -41,7 +41,7 @@ beforeAll(async () => {
   const options = { stateFolder, say: () => {}, signal: AbortSignal.timeout(3_600_000) }
   const { ApiId } = await deployStack(options, running, assembly, stack.stackName)
   apiUrl = `${running.url}/_aws/execute-api/${ApiId}/local`
-}, 900_000)
+})
 
 afterAll(async () => await running?.stop())
 

@@ -53,7 +53,7 @@ function toProject(name: string, files: readonly string[]) {
   const globalSetup = needsPostgres ? { globalSetup: `${name}/test/support/provide-postgres.ts` } : {}
   const include = files.map((file) => `${name}/${file}`)
   const chaiConfig = { truncateThreshold: 0 }
-  return { test: { name, include, testTimeout: 60_000, hookTimeout: 300_000, chaiConfig, ...globalSetup } }
+  return { test: { name, include, testTimeout: 300_000, hookTimeout: 900_000, chaiConfig, ...globalSetup } }
 }
 
 beforeAll(async () => {
@@ -66,7 +66,7 @@ beforeAll(async () => {
     ...Object.entries(mutations).map(([name, { file }]) => toProject(name, [file])),
   ]
   results = await runChecks(folder, { projects }, checks)
-}, 600_000)
+}, 1_800_000)
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 

@@ -82,7 +82,7 @@ test('delays the others of its partition by no more than the stated bound, and e
       const [offsets] = await admin.fetchOffsets({ groupId: trigger.consumerGroupId, topics: [topic] })
       return (offsets?.partitions ?? []).toSorted((a, b) => a.partition - b.partition).map(({ offset }) => offset)
     }
-    await expect.poll(findCommitted, { timeout: 600_000, interval: 500 }).toEqual(watermarks.map(({ high }) => high))
+    await expect.poll(findCommitted, { timeout: 1_200_000, interval: 500 }).toEqual(watermarks.map(({ high }) => high))
     passed = performance.now() - start
   } finally {
     await running.stop()
@@ -127,4 +127,4 @@ test('delays the others of its partition by no more than the stated bound, and e
     failure_attempts: String(trigger.maximumRetryAttempts + 1),
     failure_error: 'Unhandled: Runtime.ExitError',
   })
-}, 900_000)
+}, 1_800_000)

@@ -190,4 +190,4 @@ test('ten thousand records over eight handlers, some killed in the middle', asyn
   }
   expect(await owner`select from wallet.quarantine`).toHaveLength(0)
   expect(await owner`select from wallet.waiting`).toHaveLength(0)
-}, 600_000)
+}, 1_800_000)

@@ -41,6 +41,8 @@ export async function visit(
 ): Promise<Visit> {
   const isPhone = viewport.width < 640
   const context = await browser.newContext({ viewport, isMobile: isPhone, hasTouch: isPhone })
+  // Of each step; the test's own bound is for all of them.
+  context.setDefaultTimeout(120_000)
   const page = await context.newPage()
   const faults: string[] = []
   page.on('console', (message) => faults.push(`console: ${message.text()}`))

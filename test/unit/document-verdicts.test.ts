@@ -11,7 +11,7 @@ const seed = 1
 const page = await readFile(new URL('../../docs/documents.md', import.meta.url), 'utf8')
 
 // The first time they are made: no time is expected of it, only an end.
-describe('the corpus', { timeout: 300_000 }, () => {
+describe('the corpus', { timeout: 1_200_000 }, () => {
   it.each(samples.map((sample) => [sample.name, sample] as const))('%s', async (_name, sample) => {
     expect(isHeldOut(seed)).toBe(false)
     const { reasons, makeCleanCopy } = await inspectDocument(await readSample(sample, seed))

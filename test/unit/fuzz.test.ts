@@ -9,7 +9,7 @@ import { judgeCase, makeCase, readBases } from '../support/fuzz.ts'
 const [seed, cases] = ['short', 300]
 
 // Documents are made first, then hundreds are judged: no time is expected of it, only an end.
-describe('damaged documents', { timeout: 300_000 }, () => {
+describe('damaged documents', { timeout: 1_200_000 }, () => {
   it('always come to a verdict, and what is kept of those that pass is clean', async () => {
     const bases = await readBases()
     const verdicts = { passed: 0, rejected: 0 }
@@ -25,7 +25,7 @@ describe('damaged documents', { timeout: 300_000 }, () => {
   })
 })
 
-describe('what fuzzing found', { timeout: 120_000 }, () => {
+describe('what fuzzing found', () => {
   const heading = [700, 660, 620].map((y) => line(20, 56, y, 'Confirmation of address')).join('\n')
 
   it.each([

@@ -37,7 +37,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-describe('npm run inspect', { timeout: 120_000 }, () => {
+describe('npm run inspect', () => {
   it('writes a line for each file in their order, the same file twice as well, and answers 0', async () => {
     const given = [files.photo, files.note, files.empty, files.odd, files.large, files.photo]
     const { status, stdout, stderr } = await inspect('--json', ...given)
@@ -122,7 +122,7 @@ describe('npm run inspect', { timeout: 120_000 }, () => {
   })
 })
 
-describe('a file that makes the parser crash', { timeout: 120_000 }, () => {
+describe('a file that makes the parser crash', () => {
   it('is rejected, may be sent again, and holds up no other', async () => {
     const file = fileURLToPath(new URL('../support/planted-parser.ts', import.meta.url))
     const program = { file, readable: [...findParserProgram().readable, file] }

@@ -208,7 +208,7 @@ describe('a bad document', () => {
 })
 
 // Hundreds of documents a test: no time is expected of it, only an end.
-describe('whatever the bytes', { timeout: 120_000 }, () => {
+describe('whatever the bytes', () => {
   const findings = ['empty', 'unsupported_type', 'truncated', 'undecodable_image', 'undecodable_pdf', 'no_page']
   const expectRejected = async (bytes: Uint8Array) => {
     const codes = readCodes(await inspectDocument(bytes))

@@ -50,7 +50,7 @@ beforeAll(() => {
 })
 afterAll(() => vi.unstubAllEnvs())
 
-describe('the parser', { timeout: 120_000 }, () => {
+describe('the parser', () => {
   it.each([
     ['photo', 'image/jpeg'],
     ['card', 'image/png'],
@@ -113,7 +113,7 @@ it.each([
   expect(() => readRefusal(thrown)).toThrow(thrown instanceof Error ? thrown : 'text')
 })
 
-describe('a parser that is attacked', { timeout: 120_000 }, () => {
+describe('a parser that is attacked', () => {
   const hasty: ParserDeadlines = { waiting: 60_000, answered: 6000 }
 
   it.each<[what: string, how: string, deadlines: ParserDeadlines]>([

@@ -570,7 +570,7 @@ describe('the clean copy', () => {
 })
 
 // Hundreds of documents a test: no time is expected of it, only an end.
-describe('whatever the bytes', { timeout: 120_000 }, () => {
+describe('whatever the bytes', () => {
   it('a PDF damaged anywhere is judged, never thrown over', async () => {
     const documents = [
       makePdf(),

@@ -125,7 +125,7 @@ beforeAll(async () => {
     await writeFile(join(folder, file), text)
   }
   diagnostics = await lint(folder)
-}, 120_000)
+})
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 

@@ -9,7 +9,7 @@ import { expect, it } from 'vitest'
 const program = fileURLToPath(new URL('../support/compare-derivations.ts', import.meta.url))
 const total = 100_000
 
-it('derives what others derive', { timeout: 1_200_000 }, async () => {
+it('derives what others derive', { timeout: 3_600_000 }, async () => {
   const seed = crypto.randomUUID()
   const processes = Math.min(availableParallelism(), 8)
   const run = promisify(execFile)
