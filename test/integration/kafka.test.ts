@@ -183,8 +183,7 @@ test('a broker that keeps the connection and says nothing is an outage within th
   }
   await expect.poll(() => publisher.ping().catch(() => 'away'), { timeout: 60_000 }).toBeUndefined()
   await publisher.publish([makePublication(topic, 'after')])
-  // What was sent and not answered may have been taken: it is published again, and consumers know it by its id.
+  // What was sent and not answered may have been taken, and late: it is published again, and consumers know it by its id.
   const values = await readValues(topic)
-  expect(values[0]).toBe('before')
-  expect(values.at(-1)).toBe('after')
-}, 180_000)
+  expect(values.filter((value) => value !== 'frozen' && value !== 'fresh')).toEqual(['before', 'after'])
+})

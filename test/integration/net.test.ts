@@ -28,6 +28,8 @@ const publisher = createPublisher({
 })
 let database: TestDatabase
 let owner: postgres.Sql
+let intake: postgres.Sql
+let verification: postgres.Sql
 let wallet: Database
 let userVerifiedTopic: string
 /** The keys of the documents that were put into the queue, in order. */
@@ -39,6 +41,8 @@ afterAll(() => publisher.close())
 beforeEach(async () => {
   database = await createTestDatabase()
   owner = database.connect()
+  intake = database.connect('app_intake')
+  verification = database.connect('app_verification')
   wallet = database.open('app_wallet')
   userVerifiedTopic = await kafka.createTopic()
   requeued = []
@@ -84,27 +88,25 @@ const register = (
   { userId = 'user-1', network = 'tron', addressType = 'base58check', document = 'a' }: Asked,
   seconds: number,
 ) =>
-  registerUpload(database.connect('app_intake'), {
+  registerUpload(intake, {
     ...{ id: randomUUID(), userId, network, addressType, requestId: 'request-1', now: laterBy(seconds) },
     documentSha256: Buffer.alloc(32, document),
   })
 
 /** Has a document pass, announced at noon; answers its event. */
 async function verify({ id }: Verification) {
-  const sql = database.connect('app_verification')
-  await beginInspection(sql, id, 1)
-  await commit(sql, id, 1, toVerified(laterBy(-1)))
-  await markVerificationsAnnounced(sql, [id], noon)
-  const row = await findVerification(sql, id)
+  await beginInspection(verification, id, 1)
+  await commit(verification, id, 1, toVerified(laterBy(-1)))
+  await markVerificationsAnnounced(verification, [id], noon)
+  const row = await findVerification(verification, id)
   if (!row || !isPassed(row)) throw new Error('expected a verified row')
   return toUserVerified(row)
 }
 
 /** Its document is not there. */
 async function lose({ id }: Verification) {
-  const sql = database.connect('app_verification')
-  await beginInspection(sql, id, 1)
-  await commit(sql, id, 1, toExpired)
+  await beginInspection(verification, id, 1)
+  await commit(verification, id, 1, toExpired)
 }
 
 const insertVerified = async (asked: Asked = {}) => await verify(await register(asked, -5))
@@ -248,9 +250,9 @@ describe('no verdict', () => {
 
   test('of one that is being inspected too; and is over with any verdict', async () => {
     const row = await register({}, 0)
-    await beginInspection(database.connect('app_verification'), row.id, 1)
+    await beginInspection(verification, row.id, 1)
     expect(await sweep(3601)).toMatchObject({ requeued: 1 })
-    await commit(database.connect('app_verification'), row.id, 1, toExpired)
+    await commit(verification, row.id, 1, toExpired)
     expect(await sweep(8000)).toMatchObject({ requeued: 0 })
     expect(await readOverdue()).toEqual([])
   })

@@ -8,7 +8,7 @@ import { runWalletTransaction } from '../../functions/wallet/wallet-tables.ts'
 import { type Database, inTransaction, type Sql } from '../../shared/database.ts'
 import type { KafkaRecord } from '../../shared/kafka-records.ts'
 import { type AddressType, addressTypes, type Network, networks } from '../../shared/model.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createTestDatabase, startWaiting, type TestDatabase } from '../support/database.ts'
 import { catchError, createMemoryLog, noon } from '../support/fakes.ts'
 import { issue, keyring, makeKafkaRecord, makeVerifiedRecord } from '../support/wallet-records.ts'
 
@@ -396,15 +396,11 @@ test('what cannot even be set aside is an error, which shows no value', async ()
 test('a user whose account a concurrent batch is inserting gets that one, in a second round', async () => {
   const metrics = createMetrics()
   const records = ['a', 'b', 'c'].map((userId) => makeVerifiedRecord(userId, 'tron'))
-  let issuing: ReturnType<typeof issue> | undefined
-  await inTransaction(owner, async (tx) => {
+  const issuing = await owner.begin(async (tx) => {
     await tx`insert into wallet.accounts values ('b', 1, 1000, ${noon})`
-    issuing = issue(wallet, records, metrics.ports)
-    const findWaiting = () => database.connect()`
-      select from pg_stat_activity where datname = ${database.name} and wait_event_type = 'Lock'`
-    await expect.poll(findWaiting).toHaveLength(1)
+    return await startWaiting(tx, () => issue(wallet, records, metrics.ports))
   })
-  expect(await issuing).toMatchObject({ inserted: 3, duplicate: 0, waiting: 0 })
+  expect(await issuing.settled).toMatchObject({ inserted: 3, duplicate: 0, waiting: 0 })
   expect((await findRows()).map(({ userId, accountIndex }) => [userId, accountIndex])).toEqual([
     ['a', 0],
     ['c', 2],

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Jwk } from 'aws-jwt-verify/jwk'
 import type { JWK } from 'jose'
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createTokenCheck, TokenRefusal } from '../../functions/authorize/check-token.ts'
 import { authorizeEnvironment, type TokenSettings } from '../../functions/authorize/environment.ts'
 import { fetchKeySet } from '../../functions/authorize/fetch-key-set.ts'
@@ -88,6 +88,8 @@ describe('a good token', () => {
   })
 
   it('may be early or late by the skew of the clocks, and no more', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
     const now = Math.floor(Date.now() / 1000)
     const { check } = makeCheck()
     const late = now - clockSkewSeconds + 2

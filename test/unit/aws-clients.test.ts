@@ -28,7 +28,7 @@ afterEach(async () => {
 
 function read() {
   const client = new SecretsManagerClient({
-    ...boundCalls({ attempts: 2, connect: 1000, request: 50 }),
+    ...boundCalls({ attempts: 2, connect: 1000, request: 1000 }),
     ...{ endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, region: 'us-east-1' },
     credentials: { accessKeyId: 'none', secretAccessKey: 'none' },
   })
