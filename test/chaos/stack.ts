@@ -1,11 +1,9 @@
 // A local stack of a chaos run: started by its command as a person would, with the settings of chaos; and the ways in which
 // faults reach its parts.
-import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
-import * as bip39 from 'bip39'
 import { Kafka, logLevel } from 'kafkajs'
 import postgres from 'postgres'
 import '../../shared/kafkajs-patch.ts'
@@ -13,6 +11,7 @@ import { findLockHolder } from '../../local/file-lock.mjs'
 import { issueToken } from '../../local/issuer.ts'
 import { endOrphans } from '../../local/orphans.mjs'
 import { runStart, type StackDescription, stopStack, waitUntilStackIsReady } from '../support/local-stack.ts'
+import { drawMnemonic } from '../support/mnemonic.ts'
 import { type ArmedPoints, openArmedPoints } from './armed-points.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
 
@@ -55,7 +54,7 @@ export async function startChaosStack(folder: string, signal: AbortSignal): Prom
   const ports = () => JSON.parse(readFileSync(join(stateFolder, 'ports.json'), 'utf8')) as { emulator: number }
   const proxy = await startFaultProxy(() => `http://127.0.0.1:${ports().emulator}`)
   // Known here, so that the logs can be searched for it.
-  const mnemonic = bip39.entropyToMnemonic(randomBytes(32))
+  const mnemonic = drawMnemonic()
   const mnemonicFile = join(folder, 'mnemonic')
   writeFileSync(mnemonicFile, mnemonic, { mode: 0o600 })
 

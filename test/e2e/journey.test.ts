@@ -1,11 +1,10 @@
 // The whole path through the deployed local stack: documents in over HTTP, wallets out, faults in between. Kafka and
 // Postgres are the test's own, given by their addresses, so that they can be stopped.
 import { execFile } from 'node:child_process'
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { entropyToMnemonic } from 'bip39'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { toCallerDigest } from '../../functions/intake/rate-limit.ts'
@@ -27,6 +26,7 @@ import {
   waitForWallet,
   waitUntilStackIsReady,
 } from '../support/local-stack.ts'
+import { drawMnemonic } from '../support/mnemonic.ts'
 import { describeDoors } from './doors.ts'
 import { describeOperators } from './operators.ts'
 import { describePermissions } from './permissions.ts'
@@ -35,7 +35,7 @@ import { describeWhoMay } from './who-may.ts'
 const folder = mkdtempSync(join(inject('stacksFolder'), 'journey-'))
 const jarFolder = inject('kafkaJarFolder')
 const state = join(folder, 'stack')
-const mnemonic = entropyToMnemonic(randomBytes(32).toString('hex'))
+const mnemonic = drawMnemonic()
 let database: RunningPostgres
 let kafka: RunningKafka
 let stackProcess: StackProcess
@@ -239,7 +239,9 @@ describe('user ids through the gateway', () => {
       expect(wallet.body).toMatchObject({ user_id, network: 'tron', address_type: 'base58check' })
       const verification = await call(api, `/verify/${posted.body.verification_id}`)
       expect(verification.body).toMatchObject({ user_id, status: 'verified', reasons: [] })
-      expect(JSON.stringify(verification)).not.toMatch(/share|mac/i)
+      // The entity tag is left out: one in 800 holds the letters of "mac" by chance.
+      const { etag: _, ...headers } = verification.headers
+      expect(JSON.stringify({ ...verification, headers })).not.toMatch(/share|mac/i)
     },
   )
 
@@ -553,7 +555,11 @@ describe('outages', () => {
     )
     expect(posted.status).toBe(202)
     await waitForWallet(api, 'later', 'tron')
-    expect(await call(api, '/health/checks')).toMatchObject({ status: 200, body: { status: 'ok' } })
+    const health = await poll(
+      () => call(api, '/health/checks'),
+      ({ status }) => status === 200,
+    )
+    expect(health.body.status).toBe('ok')
   })
 })
 
