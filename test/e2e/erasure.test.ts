@@ -87,8 +87,16 @@ async function unwrap(wrapped: Uint8Array, id: string): Promise<Uint8Array> {
 /** The folder in which the emulator holds the objects of the document bucket. */
 const findBucketFolder = () => join(state, 'emulator/s3/000000000000', outputs.DocumentBucketName ?? '')
 
-/** Owners and times too: the server runs as another user where the tests run as root. */
-const copyFolder = (from: string, to: string) => execFileSync('cp', ['-a', from, to])
+/** Owners and times too: the server runs as another user where the tests run as root. Anew when it has just deleted a file. */
+function copyFolder(from: string, to: string, attempts = 5): void {
+  try {
+    execFileSync('cp', ['-a', from, to])
+  } catch (error) {
+    if (attempts === 1) throw error
+    rmSync(to, { recursive: true, force: true })
+    copyFolder(from, to, attempts - 1)
+  }
+}
 
 /** A copy of the database while it is in use, which a server can start on (PostgreSQL, "Low-Level API Base Backup"). */
 async function copyDatabase(): Promise<void> {

@@ -62,11 +62,23 @@ function findIn(content: Buffer, { byStart, starts }: Needles, found: Set<string
   }
 }
 
+/** What is read; undefined when it was deleted since it was listed, as servers do that are running. */
+const unlessGone = <Content>(reading: Promise<Content>): Promise<Content | undefined> =>
+  reading.catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    return undefined
+  })
+
 /** Whose needles are in some file below the folder, each once. */
 export async function findAnyOf(folder: string, needles: Needles): Promise<string[]> {
   const found = new Set<string>()
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) findIn(await readFile(join(entry.parentPath, entry.name)), needles, found)
+  const folders = [await readdir(folder, { withFileTypes: true })]
+  for (const entries of folders) {
+    for (const entry of entries) {
+      const path = join(entry.parentPath, entry.name)
+      if (entry.isDirectory()) folders.push((await unlessGone(readdir(path, { withFileTypes: true }))) ?? [])
+      if (entry.isFile()) findIn((await unlessGone(readFile(path))) ?? Buffer.alloc(0), needles, found)
+    }
   }
   return [...found]
 }

@@ -41,6 +41,28 @@ test('not found: what is something else', async () => {
   expect(await findIn('else', randomBytes(5000))).toEqual([])
 })
 
+test('found beside files and folders that come and go meanwhile; without the folder itself nothing is looked for', async () => {
+  const place = join(folder, 'busy')
+  mkdirSync(place)
+  writeFileSync(join(place, 'file'), secret)
+  let isOver = false
+  const busy = (async () => {
+    for (let at = 0; !isOver; at++) {
+      mkdirSync(join(place, `folder ${at}`))
+      writeFileSync(join(place, `folder ${at}`, 'file'), 'nothing')
+      await new Promise(setImmediate)
+      rmSync(join(place, `folder ${at}`), { recursive: true })
+    }
+  })()
+  try {
+    for (let round = 0; round < 200; round++) expect(await findAnyOf(place, needles)).toEqual(['secret'])
+  } finally {
+    isOver = true
+    await busy
+  }
+  await expect(findAnyOf(join(place, 'no such folder'), needles)).rejects.toThrow('ENOENT')
+})
+
 test('runs of few different bytes are not looked for', () => {
   expect(listNeedles({ zeros: new Uint8Array(100) }).byStart.size).toBe(0)
 })
