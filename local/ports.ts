@@ -4,8 +4,10 @@ import { randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 import { writeFileAtomically } from './atomic-file.ts'
+import { tryLock } from './file-lock.mjs'
 
 const portsSchema = z.object({
   postgres: z.int(),
@@ -38,15 +40,25 @@ export function isPortFree(port: number): Promise<boolean> {
   })
 }
 
-/** Found before, and perhaps not listened on yet. */
-const found = new Set<number>()
+/** A lock for each port that a process of this project has found, which perhaps does not listen on it yet. */
+const locks = fileURLToPath(new URL('../.local/ports/', import.meta.url))
+/** What unlocks those of this process. */
+const releases: (() => void)[] = []
+process.on('exit', () => {
+  for (const release of releases) release()
+})
 
-/** A free port below the ranges that systems take outgoing connections' ports from: it will likely be free next time too. */
+/**
+ * A free port below the ranges that systems take outgoing connections' ports from: it will likely be free next time too.
+ * It is found by no other process of this project while this one lives, be it listened on or not.
+ */
 export async function findFreePort(): Promise<number> {
   for (;;) {
     const port = randomInt(15_000, 32_000)
-    if (found.has(port) || !(await isPortFree(port))) continue
-    found.add(port)
+    if (!(await isPortFree(port))) continue
+    const lock = tryLock(join(locks, String(port)))
+    if (!('release' in lock)) continue
+    releases.push(lock.release)
     return port
   }
 }

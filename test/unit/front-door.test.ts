@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer as createNetServer, type Socket
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { encodeOnceMore, type FrontDoor, FrontDoorError, startFrontDoor } from '../../local/front-door.ts'
+import { findFreePort } from '../../local/ports.ts'
 
 type Seen = { method: string; url: string; headers: [string, string][]; body: Buffer }
 type Answer = { status: number; headers: Record<string, string | string[]>; body: string }
@@ -395,7 +396,11 @@ describe('the answer', () => {
   })
 
   test('is 502 while the emulator is away, and comes again when it is back', async () => {
-    const { port } = upstream.address() as AddressInfo
+    // While it is free, no outgoing connection of another test is given this one.
+    const port = await findFreePort()
+    await Promise.all([new Promise((resolve) => upstream.close(resolve)), door.stop()])
+    await new Promise<void>((resolve) => upstream.listen(port, '127.0.0.1', resolve))
+    door = await openDoor()
     await get('/health')
     upstream.closeAllConnections()
     await new Promise((resolve) => upstream.close(resolve))
