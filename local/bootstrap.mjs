@@ -156,7 +156,7 @@ async function installNodeModules() {
     const npm = process.env.npm_execpath
     const [program, ...first] = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm']
     // Standard input and output are the target's. `npm run --silent` makes npm below it silent too, even of errors.
-    const flags = ['ci', '--include=dev', '--include=optional', '--loglevel=notice']
+    const flags = ['ci', '--include=dev', '--include=optional', '--loglevel=notice', '--fetch-retries=5']
     execFileSync(program, [...first, ...flags], { cwd: root, stdio: ['ignore', 2, 2] })
     console.error(`node modules are installed (${Math.round((Date.now() - started) / 1000)} s)`)
   } catch (error) {

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { runChild } from './child-process.ts'
 import { lock } from './file-lock.mjs'
@@ -11,6 +12,9 @@ const projectFolder = fileURLToPath(new URL('..', import.meta.url))
 const installFolder = join(projectFolder, '.local')
 const requirementsFile = join(projectFolder, 'local', 'emulator-requirements.txt')
 const pomFile = join(projectFolder, 'local', 'kafka', 'pom.xml')
+
+/** Of each program: a registry that fails once is no reason to give up. */
+const mostAttempts = 3
 
 export type InstallOptions = { readonly say: (text: string) => void; readonly signal?: AbortSignal | undefined }
 
@@ -92,20 +96,25 @@ async function installOnce(
   try {
     if (await isInstalled()) return
     await mkdir(installFolder, { recursive: true })
-    await install((program, programArguments, progress) =>
-      runChild({
-        name: `install-${name}`,
-        stateFolder: installFolder,
-        program,
-        arguments: programArguments,
-        environment: process.env,
-        signal,
-        onLine: (line) => {
+    await install(async (program, programArguments, progress) => {
+      const options = {
+        ...{ name: `install-${name}`, stateFolder: installFolder, program, arguments: programArguments },
+        ...{ environment: process.env, signal },
+        onLine: (line: string) => {
           const text = progress(line)
           if (text !== undefined) say(`  ${text}`)
         },
-      }),
-    )
+      }
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await runChild(options)
+        } catch (error) {
+          if (attempt === mostAttempts || signal?.aborted) throw error
+          say(`  ${program} failed: once more`)
+          await sleep(2000)
+        }
+      }
+    })
   } finally {
     held.release()
   }
