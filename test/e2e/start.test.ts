@@ -1,11 +1,11 @@
 // `npm start` as a person meets it: a fresh start to the demonstration's table, a restart, and a kill -9 of everything.
-import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import postgres from 'postgres'
 import { afterAll, describe, expect, inject, it } from 'vitest'
+import { sendSignal } from '../../local/orphans.mjs'
 import { readSecret } from '../../shared/secrets.ts'
 import {
   runStart,
@@ -105,7 +105,7 @@ describe('npm start', () => {
 
     const everything = findProcesses()
     expect(everything.length).toBeGreaterThan(3)
-    execFileSync('kill', ['-9', ...everything.map(String)])
+    for (const pid of everything) sendSignal(pid, 'SIGKILL')
     await running?.exited
     running = undefined
 

@@ -3,6 +3,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { findLockHolder, readStartMark } from '../../local/file-lock.mjs'
+import { sendSignal } from '../../local/orphans.mjs'
 
 /** Makes a folder in that one. Returns it, and what ends and removes everything in it. */
 export function makeTestFolder(parent: string): { readonly folder: string; readonly remove: () => void } {
@@ -45,10 +46,10 @@ function killServers(folder: string): void {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))
   for (const file of files.filter((name) => basename(name) === 'supervisor.lock')) {
     const holder = findLockHolder(file)
-    if (holder) process.kill(holder.pid, 'SIGKILL')
+    if (holder) sendSignal(holder.pid, 'SIGKILL')
   }
   for (const file of files.filter((name) => basename(dirname(name)) === 'pids' && name.endsWith('.json'))) {
     const { pid, startMark } = JSON.parse(readFileSync(file, 'utf8')) as { pid: number; startMark: string }
-    if (readStartMark(pid) === startMark) process.kill(-pid, 'SIGKILL')
+    if (readStartMark(pid) === startMark) sendSignal(-pid, 'SIGKILL')
   }
 }
