@@ -14,7 +14,8 @@ export type ScanComponent = {
   readonly nonzero: Uint32Array
   /**
    * Coefficients that a run puts behind the last. Decoders let them fall and say nothing, and intact scans have been seen with
-   * one; in a scan that ends early they tell damage from a cut, which leaves all before it as it was.
+   * one; in a scan that ends early they tell damage from a cut, which leaves all before it as it was. Not those of a block in
+   * which the data ends: a code of which bits are missing may read as any.
    */
   strays: number
 }
@@ -171,7 +172,9 @@ function passSequential(
     for (const component of components) {
       const blocks = components.length === 1 ? 1 : component.blocksPerUnit
       for (let block = 0; block < blocks; block++) {
+        const { strays } = component
         bit = pass(view, bit, component)
+        if (bit > end) component.strays = strays
         if (bit < 0 || bit > end) return bit
       }
     }
@@ -220,6 +223,7 @@ function passAlternating(
 ): number {
   let bit = 0
   for (let block = from; block < from + units && bit <= end; block++) {
+    const { strays } = component
     for (let place = first; place <= last; place++) {
       const step = readStep(component.alternating, readWindow(view, bit))
       if (step === 0) return ~bit
@@ -236,6 +240,7 @@ function passAlternating(
       if ((symbol & 15) !== 0) setNonzero(component, block, place, last)
       bit += step & 255
     }
+    if (bit > end) component.strays = strays
   }
   return bit
 }
@@ -252,7 +257,9 @@ function passRefinement(
   const band: Band = { bit: 0, place: 0, blocksAtEnd: 0 }
   for (let block = from; block < from + units && band.bit <= end; block++) {
     band.place = scan.first
+    const { strays } = component
     if (band.blocksAtEnd === 0 && !passNewCoefficients(view, scan, component, block, band)) return ~band.bit
+    if (band.bit > end) component.strays = strays
     if (band.blocksAtEnd === 0) continue
     band.bit += countNonzero(component.nonzero, block, band.place, scan.last)
     band.blocksAtEnd--

@@ -108,17 +108,14 @@ describe('a JPEG of which data is missing', () => {
     ['progressive', progressive],
     ['grey', grey],
   ])('%s, cut anywhere and ended by a forged end marker, is not whole', (_name, bytes) => {
-    const start = findScanData(bytes)
-    fc.assert(
-      fc.property(fc.integer({ min: start, max: bytes.length - 3 }), (length) => {
-        expect(readCodes(bytes.subarray(0, length))).toEqual(['truncated'])
-        // Behind a table between two scans that was cut the marker reads as part of it.
-        const codes = readCodes(Buffer.concat([bytes.subarray(0, length), endMarker]))
-        expect([['truncated'], ['undecodable_image']]).toContainEqual(codes)
-        if (bytes !== progressive) expect(codes).toEqual(['truncated'])
-      }),
-      { numRuns: 200 },
-    )
+    const found = new Set<string>()
+    for (let length = findScanData(bytes); length < bytes.length - 2; length++) {
+      const cut = bytes.subarray(0, length)
+      found.add(`cut: ${readCodes(cut)}`).add(`ended: ${readCodes(Buffer.concat([cut, endMarker]))}`)
+    }
+    // Behind a table between two scans that was cut the marker reads as part of it.
+    const betweenScans = bytes === progressive ? ['ended: undecodable_image'] : []
+    expect([...found].toSorted()).toEqual(['cut: truncated', 'ended: truncated', ...betweenScans])
   })
 
   it('a progressive one of which only the first scans came is not whole', () => {
