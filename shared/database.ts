@@ -209,7 +209,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   async function run<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
     const { promise: expired, reject } = Promise.withResolvers<never>()
     const timer = setTimeout(
-      () => reject(new UnavailableError('database', `no answer within ${options.deadline} ms`)),
+      () => reject(new UnavailableError('database', `the database did not answer within ${options.deadline} ms`)),
       options.deadline,
     )
     try {

@@ -5,6 +5,8 @@ import { Logger } from '@aws-lambda-powertools/logger'
 export type LogFields = {
   readonly request_id?: string | undefined
   readonly verification_id?: string
+  /** Of a queue, by which a dead letter is found. */
+  readonly message_id?: string
   readonly event_id?: string
   readonly method?: string
   readonly route?: string

@@ -22,9 +22,18 @@ const deferredVerdictSchema = z.object({
 /** The objects that a message is about, and what it tells of them, if it does. */
 type Message = { readonly keys: readonly string[]; readonly told: InspectAnswer | undefined }
 
+/** The parser's own error would quote what it could not parse, which whoever sent it has chosen. */
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    throw new Error(`expected JSON; got ${body.length} characters that are none`)
+  }
+}
+
 /** Keys of a notification are form-encoded, as S3 sends them. */
 function readMessage(body: string, providerDefers: boolean): Message {
-  const message: unknown = JSON.parse(body)
+  const message = parseJson(body)
   if (testEventSchema.safeParse(message).success) return { keys: [], told: undefined }
   const deferred = providerDefers ? deferredVerdictSchema.safeParse(message) : undefined
   if (deferred?.success) {
@@ -48,7 +57,7 @@ export function createHandler(ports: VerifyDocumentsPorts) {
         keysOf.set(record.messageId, message.keys)
         for (const key of message.keys) if (message.told && !told.has(key)) told.set(key, message.told)
       } catch (error) {
-        ports.log.error('message is not understood', { error })
+        ports.log.error('message is not understood', { message_id: record.messageId, error })
         unreadable.push(record.messageId)
       }
     }

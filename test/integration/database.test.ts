@@ -254,7 +254,7 @@ test('a server that takes the connection and says nothing is an outage at the de
   server.freeze()
   try {
     const error = await expectUnavailable(() => database.run(findIds))
-    expect(error.message).toBe('no answer within 400 ms')
+    expect(error.message).toBe('the database did not answer within 400 ms')
   } finally {
     server.thaw()
   }

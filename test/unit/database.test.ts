@@ -170,7 +170,7 @@ describe('a piece of work', () => {
   it('that takes too long is unavailable', async () => {
     const { database, readCredentials } = setUp({ deadline: 5 })
     const error = await catchError(() => database.run(() => new Promise(() => {})))
-    expect(error).toEqual(new UnavailableError('database', 'no answer within 5 ms'))
+    expect(error).toEqual(new UnavailableError('database', 'the database did not answer within 5 ms'))
     await database.run(async () => 'fine')
     expect(readCredentials).toHaveBeenCalledTimes(2)
     await database.close()
