@@ -63,7 +63,11 @@ async function main([name, ...rest]) {
 function forgetReadiness(flags) {
   const { values } = parseArgs({ args: flags, options: { state: { type: 'string' } }, strict: false })
   const folder = typeof values.state === 'string' ? resolve(values.state) : join(process.cwd(), '.local', 'state')
-  if (!findLockHolder(join(folder, 'supervisor.lock'))) rmSync(join(folder, 'stack.json'), { force: true })
+  try {
+    if (!findLockHolder(join(folder, 'supervisor.lock'))) rmSync(join(folder, 'stack.json'), { force: true })
+  } catch {
+    // It is no folder, or not ours: the start says so.
+  }
 }
 
 function fail(message) {

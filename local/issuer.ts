@@ -107,7 +107,9 @@ export async function issueToken(
 ): Promise<string> {
   const [key, ports] = await Promise.all([readKey(stateFolder), readPorts(stateFolder)])
   if (key?.kid === undefined || ports?.issuer === undefined) {
-    throw new LocalError(`${stateFolder} is not the state of a local stack: expected one that npm start has made`)
+    throw new LocalError(
+      `${stateFolder} is not the state of a local stack: expected one that npm start has made; name it by --state DIR`,
+    )
   }
   const [subject, clientId] = 'user' in bearer ? [bearer.user, localClientId] : [bearer.service, bearer.service]
   return await new SignJWT({

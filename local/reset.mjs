@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findLockHolder } from './file-lock.mjs'
-import { endOrphans } from './orphans.mjs'
+import { endOrphans, listProcesses } from './orphans.mjs'
 
 /**
  * Forgets a state: the vault with its mnemonic, the issued wallets, everything.
@@ -54,6 +54,15 @@ export function clean(root) {
     return 1
   }
   if (isInUse(join(local, 'state'))) return 1
+  // A stack may have its state anywhere, and runs what lies here all the same.
+  const user = listProcesses().find(
+    ({ pid, command }) =>
+      pid !== process.pid && ['emulator-', 'kafka-'].some((name) => command.includes(join(local, name))),
+  )
+  if (user !== undefined) {
+    console.error(`process ${user.pid} runs what is installed in ${local}: nothing is removed. Stop its stack first.`)
+    return 1
+  }
   const installed = existsSync(local) ? readdirSync(local).filter((name) => name !== 'state') : []
   const paths = [...['dist', 'cdk.out', 'coverage'], ...installed.map((name) => join('.local', name))]
   for (const path of paths) rmSync(join(root, path), { recursive: true, force: true })

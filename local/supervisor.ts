@@ -99,10 +99,22 @@ function readFlags(programArguments: string[]): Flags | undefined {
   return { once: values.once, stateFolder: resolve(values.state), port, mnemonicFile, docker: values.docker }
 }
 
+/** @throws {LocalError} when the folder cannot be made, or not be written to */
+function lockState(stateFolder: string): ReturnType<typeof tryLock> {
+  try {
+    return tryLock(join(stateFolder, 'supervisor.lock'))
+  } catch (cause) {
+    throw new LocalError(
+      `${stateFolder} cannot hold the state (${describe(cause)}): give a folder that you may write to, by --state DIR`,
+      { cause },
+    )
+  }
+}
+
 /** Stops what was started, last first, whatever happens in between. Resolves to the exit status. */
 async function supervise(flags: Flags, settings: Settings): Promise<number> {
   const { stateFolder } = flags
-  const lock = tryLock(join(stateFolder, 'supervisor.lock'))
+  const lock = lockState(stateFolder)
   if ('holder' in lock) {
     const { pid } = lock.holder
     throw new LocalError(

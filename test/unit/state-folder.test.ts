@@ -1,8 +1,11 @@
-// `npm run reset`: what it removes, and what it leaves alone.
+// The folder of a state, and what is installed: what `npm start` refuses, and what `npm run reset` and `clean` leave alone.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { clean } from '../../local/reset.mjs'
 import { runProgram } from '../support/commands.ts'
 
 const bootstrap = join(import.meta.dirname, '..', '..', 'local', 'bootstrap.mjs')
@@ -44,3 +47,37 @@ it.each([[['--stat', 'x']], [['x']], [['--state']]])(
     expect(stderr).not.toContain('    at ')
   },
 )
+
+it('what is installed stays while something runs it, wherever its state is', async () => {
+  const installed = join(folder, '.local', 'kafka-1')
+  mkdirSync(installed, { recursive: true })
+  vi.spyOn(console, 'log').mockImplementation(() => {})
+  const said = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const server = spawn(process.execPath, [
+    '-e',
+    'setInterval(() => {}, 1000); console.log(1)',
+    join(installed, 'a.jar'),
+  ])
+  await once(server.stdout, 'data')
+  expect(clean(folder)).toBe(1)
+  expect(said).toHaveBeenCalledWith(expect.stringContaining(`process ${server.pid} runs`))
+  expect(existsSync(installed)).toBe(true)
+  server.kill()
+  await once(server, 'exit')
+  expect(clean(folder)).toBe(0)
+  expect(existsSync(installed)).toBe(false)
+  vi.restoreAllMocks()
+})
+
+it('npm start says what is wrong with a state that is no folder', async () => {
+  const file = join(folder, 'thesis.txt')
+  writeFileSync(file, 'years of work')
+  const { status, stderr } = await runProgram(
+    process.execPath,
+    [bootstrap, 'start', '--docker', '--port', '0', '--state', file],
+    '',
+  )
+  expect(status).toBe(1)
+  expect(stderr).toContain(`${file} cannot hold the state`)
+  expect(stderr).not.toContain('    at ')
+})
