@@ -195,7 +195,8 @@ async function list(reach: DeadLetterReach, selection: Selection, flags: Flags):
     for (const group of groups.read()) await writeLine(JSON.stringify(group))
   }
   if (isForPerson(flags) && count > 0) await writeLine(flags.each ? drawLetters(letters) : drawGroups(groups.read()))
-  say(count === 0 ? 'no dead letter' : `\n${tellCount(count)}`)
+  const next = flags.each ? 'show tells of one; redrive and discard handle them' : '--each names them, for show'
+  say(count === 0 ? 'no dead letter' : `\n${tellCount(count)}${isForPerson(flags) ? ` (${next})` : ''}`)
   if (selection.sources.includes('queue')) await tellOfQueue(reach, groups.read())
 }
 
