@@ -167,6 +167,8 @@ const advice: Readonly<Record<VaultVerdict, string>> = {
   other_root: 'the vault holds ANOTHER root than the stage table names: nothing is opened. Find out who changed which',
   key_unusable: 'the key of the vault cannot be used: enable it, or cancel its deletion, in KMS',
   record_unreadable: 'what the vault holds is no record: restore the secret (docs/operations.md, "Restore")',
+  record_deleted:
+    'the secret of the vault is marked for deletion: restore it at once (docs/runbook.md, section vault-secret-changed)',
 }
 
 const statusSchema = z.looseObject({ verdict: z.enum(Object.keys(advice) as [VaultVerdict, ...VaultVerdict[]]) })

@@ -55,6 +55,12 @@ export class ConfigurationError extends Error {
   readonly retriable = false
 }
 
+/** A secret is marked for deletion: nobody can read it, and for some days a person can restore it. */
+export class DeletedSecretError extends Error {
+  override readonly name = 'DeletedSecretError'
+  readonly retriable = false
+}
+
 /** The state contradicts itself: a bug or tampering. Nothing is written; a person must look. */
 export class IntegrityError extends Error {
   override readonly name = 'IntegrityError'

@@ -1,5 +1,5 @@
 // The use case of `vault-status`: what is known of the root without opening it. Neither secret nor ciphertext is answered.
-import { UnavailableError } from '../../shared/errors.ts'
+import { DeletedSecretError, UnavailableError } from '../../shared/errors.ts'
 import type { Heartbeat } from '../../shared/heartbeats.ts'
 import { parseVaultRecord } from '../../shared/vault.ts'
 
@@ -16,7 +16,7 @@ export type VaultUse = {
 export type VaultStatusPorts = {
   /** `of-record`, `none`, or a commitment of 64 hex digits. */
   readonly expectedRoot: string
-  /** The text of the vault's secret; undefined when it is empty. */
+  /** The text of the vault's secret; undefined when it is empty. @throws {DeletedSecretError} */
   readonly readRecord: () => Promise<string | undefined>
   readonly describeKey: () => Promise<{ readonly state: string; readonly deletionDate: Date | undefined }>
   /** @throws {UnavailableError} when the database is away */
@@ -26,7 +26,8 @@ export type VaultStatusPorts = {
 /**
  * `ready`: a root is there, the stage table names it, its key works. `no_root`: nothing was imported. `not_in_stage_table`:
  * imported, but the table says `none`, so nothing is opened. `other_root`: the table names another. `key_unusable`: it
- * cannot be unwrapped. `record_unreadable`: what the secret holds is no record.
+ * cannot be unwrapped. `record_unreadable`: what the secret holds is no record. `record_deleted`: the secret is marked for
+ * deletion, and can be restored.
  */
 export type VaultVerdict =
   | 'ready'
@@ -35,6 +36,7 @@ export type VaultVerdict =
   | 'other_root'
   | 'key_unusable'
   | 'record_unreadable'
+  | 'record_deleted'
 
 /** As it is answered. The master fingerprint is not here: no record holds it, and nobody but the wallet function can tell it. */
 export type VaultStatus = {
@@ -55,15 +57,18 @@ export type VaultStatus = {
 const firstKeyring = 1
 
 export async function readVaultStatus(ports: VaultStatusPorts): Promise<VaultStatus> {
-  const [text, key] = await Promise.all([ports.readRecord(), ports.describeKey()])
-  const record = text === undefined ? undefined : readPublicPart(text)
+  const [text, key] = await Promise.all([readRecord(ports), ports.describeKey()])
+  const record = typeof text === 'string' ? readPublicPart(text) : undefined
   const use = await ports.findUse(record?.keyring_id ?? firstKeyring).catch((error: unknown) => {
     // A database that is away is told, and hides nothing of the vault.
     if (error instanceof UnavailableError) return undefined
     throw error
   })
   return {
-    verdict: judge(text === undefined, record?.root_commitment, ports.expectedRoot, key.state),
+    verdict:
+      text === deleted
+        ? 'record_deleted'
+        : judge(text === undefined, record?.root_commitment, ports.expectedRoot, key.state),
     keyring_id: record?.keyring_id ?? null,
     root_commitment: record?.root_commitment ?? null,
     expected_root_commitment: ports.expectedRoot,
@@ -77,6 +82,17 @@ export async function readVaultStatus(ports: VaultStatusPorts): Promise<VaultSta
           waiting_records: use.waiting,
         }
       : null,
+  }
+}
+
+const deleted = Symbol('deleted')
+
+async function readRecord(ports: VaultStatusPorts): Promise<string | typeof deleted | undefined> {
+  try {
+    return await ports.readRecord()
+  } catch (error) {
+    if (error instanceof DeletedSecretError) return deleted
+    throw error
   }
 }
 

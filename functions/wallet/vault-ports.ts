@@ -10,6 +10,7 @@ import type { OpenKeyringPorts } from './open-keyring.ts'
 const needsPerson = new Set([
   'AccessDeniedException',
   'DecryptionFailure',
+  'DeletedSecretError',
   'DisabledException',
   'IncorrectKeyException',
   'InvalidCiphertextException',

@@ -5,7 +5,12 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CreateKeyCommand } from '@aws-sdk/client-kms'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
-import { CreateSecretCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager'
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  PutSecretValueCommand,
+  RestoreSecretCommand,
+} from '@aws-sdk/client-secrets-manager'
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { App } from 'aws-cdk-lib'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -27,7 +32,7 @@ import { startEmulator } from '../../local/emulator.ts'
 import { createEmulatorClients, credentials, type EmulatorClients, region } from '../../local/emulator-clients.ts'
 import { installEmulator } from '../../local/install.ts'
 import type { Target } from '../../local/servers.ts'
-import { ConfigurationError, IntegrityError, UnavailableError } from '../../shared/errors.ts'
+import { ConfigurationError, DeletedSecretError, IntegrityError, UnavailableError } from '../../shared/errors.ts'
 import { commitMnemonic } from '../../shared/mnemonic.ts'
 import { readSecret } from '../../shared/secrets.ts'
 import { openPhrase, parseVaultRecord } from '../../shared/vault.ts'
@@ -362,6 +367,15 @@ describe.each(emulators)('$name', (emulator) => {
       await clients.secrets.send(new PutSecretValueCommand({ SecretId: arn, SecretString: 'x' }))
       expect(await readSecret(clients.secrets, arn)).toBe('x')
       expect(await readSecret(clients.secrets, `${arn}-not`)).toBeUndefined()
+    })
+
+    test('one that is marked for deletion is told as such, until it is restored', async () => {
+      const arn = await create()
+      await clients.secrets.send(new PutSecretValueCommand({ SecretId: arn, SecretString: 'x' }))
+      await clients.secrets.send(new DeleteSecretCommand({ SecretId: arn, RecoveryWindowInDays: 7 }))
+      await expect(readSecret(clients.secrets, arn)).rejects.toThrow(DeletedSecretError)
+      await clients.secrets.send(new RestoreSecretCommand({ SecretId: arn }))
+      expect(await readSecret(clients.secrets, arn)).toBe('x')
     })
 
     test('of two roots that are put at once the first stands', async () => {

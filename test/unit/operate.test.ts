@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { DeadLetterPorts, HandlingNote } from '../../functions/operate/dead-letters.ts'
 import { createHandler } from '../../functions/operate/handler.ts'
 import { readVaultStatus, type VaultStatusPorts, type VaultVerdict } from '../../functions/operate/vault-status.ts'
-import { RequestError, UnavailableError } from '../../shared/errors.ts'
+import { DeletedSecretError, RequestError, UnavailableError } from '../../shared/errors.ts'
 import { catchError, createMemoryLog, makeAwsError, noon } from '../support/fakes.ts'
 import { makeKafkaRecord } from '../support/wallet-records.ts'
 
@@ -51,6 +51,11 @@ describe('vault-status', () => {
   const cases: readonly [what: string, overrides: Partial<VaultStatusPorts>, verdict: VaultVerdict][] = [
     ['an empty vault', { readRecord: async () => undefined }, 'no_root'],
     ['something else in it', { readRecord: async () => '{"v":2}' }, 'record_unreadable'],
+    [
+      'a secret that somebody deleted',
+      { readRecord: () => Promise.reject(new DeletedSecretError()) },
+      'record_deleted',
+    ],
     ['a root that the table does not name', { expectedRoot: 'none' }, 'not_in_stage_table'],
     ['another root than the table names', { expectedRoot: 'cd'.repeat(32) }, 'other_root'],
     ['a stage that takes what is there', { expectedRoot: 'of-record' }, 'ready'],

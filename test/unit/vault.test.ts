@@ -10,7 +10,7 @@ import {
   type OpenKeyringPorts,
 } from '../../functions/wallet/open-keyring.ts'
 import { createVaultPorts } from '../../functions/wallet/vault-ports.ts'
-import { ConfigurationError, IntegrityError, UnavailableError } from '../../shared/errors.ts'
+import { ConfigurationError, DeletedSecretError, IntegrityError, UnavailableError } from '../../shared/errors.ts'
 import { commitMnemonic, encodeMnemonic } from '../../shared/mnemonic.ts'
 import {
   holdsRoot,
@@ -463,6 +463,17 @@ describe('the ports on AWS', () => {
       new ConfigurationError(`the data key could not be unwrapped: ${name}`, { cause }),
     )
     expect(await catchError(() => ports.readRecord())).toBeInstanceOf(ConfigurationError)
+  })
+
+  it('a record that somebody deleted needs one too, and is told as such', async () => {
+    // The words of Secrets Manager.
+    const words = "You can't perform this operation on the secret because it was marked for deletion."
+    const { ports } = setUpAws(() => {
+      throw makeAwsError('InvalidRequestException', words)
+    })
+    const error = await catchError(() => ports.readRecord())
+    expect(error).toEqual(new ConfigurationError('the vault could not be read: DeletedSecretError'))
+    expect(error.cause).toBeInstanceOf(DeletedSecretError)
   })
 
   it.each([
