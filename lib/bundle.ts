@@ -1,7 +1,7 @@
 // Turns the folders of `functions/` into folders that Lambda runs: one `main.mjs` each, its source map, and what it loads or
 // starts at run time.
 import { existsSync } from 'node:fs'
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { BundleError } from './bundle-error.ts'
@@ -148,11 +148,27 @@ async function copyCertificates(root: string, output: string, { outputs }: Metaf
   }
 }
 
-/** `sharp` finds its native parts in `node_modules`; the PDF reader looks for its wasm beside itself. */
+/** `sharp` finds its native parts in `node_modules`, and so are fonts found; the PDF reader looks for its wasm beside itself. */
 async function copyInspectFiles(root: string, folder: string, machine: Machine): Promise<void> {
   await copyNativePackages(root, 'sharp', machine, join(folder, 'node_modules'))
   await cp(join(root, 'node_modules/@hyzyla/pdfium/dist/pdfium.wasm'), join(folder, 'pdfium.wasm'))
+  for (const [name, font] of fonts) {
+    const [from, to] = [join(root, 'node_modules', name), join(folder, 'node_modules', name)]
+    const licences = (await readdir(from)).filter((file) => file.startsWith('LICENSE'))
+    for (const file of ['package.json', ...licences, font]) await cp(join(from, file), join(to, file))
+  }
 }
+
+/** Those of `functions/inspect/substitute-fonts.ts`, of which the packages have all weights. */
+const fonts = [
+  ['@embedpdf/fonts-latin', 'fonts/NotoSans-Regular.ttf'],
+  ['@embedpdf/fonts-jp', 'fonts/NotoSansJP-Regular.otf'],
+  ['@embedpdf/fonts-kr', 'fonts/NotoSansKR-Regular.otf'],
+  ['@embedpdf/fonts-sc', 'fonts/NotoSansHans-Regular.otf'],
+  ['@embedpdf/fonts-arabic', 'fonts/NotoNaskhArabic-Regular.ttf'],
+  ['@embedpdf/fonts-hebrew', 'fonts/NotoSansHebrew-Regular.ttf'],
+  ['@expo-google-fonts/noto-sans-thai', '400Regular/NotoSansThai_400Regular.ttf'],
+] as const
 
 /** The contract, and the page that shows it. */
 async function copyDocsFiles(root: string, folder: string): Promise<void> {

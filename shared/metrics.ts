@@ -26,7 +26,15 @@ const verdictReasons = [
   ...(['passed', 'empty', 'too_large', 'unsupported_type', 'truncated', 'hidden_content'] as const),
   ...(['undecodable_image', 'too_many_pixels', 'animated', 'too_small'] as const),
   ...(['blank', 'too_dark', 'too_bright', 'blurred'] as const),
-  ...(['undecodable_pdf', 'password_protected', 'active_content', 'no_page', 'too_many_pages', 'too_complex'] as const),
+  ...([
+    'undecodable_pdf',
+    'password_protected',
+    'active_content',
+    'no_page',
+    'too_many_pages',
+    'missing_fonts',
+    'too_complex',
+  ] as const),
   ...(['inspection_failed', 'altered_document', 'lost', 'other'] as const),
 ] as const
 export type VerdictReason = (typeof verdictReasons)[number]

@@ -1,11 +1,15 @@
 // One PDF, opened by PDFium: what is asked of it, in the terms of a document.
 import { openPdfium, type Pdfium } from './open-pdfium.ts'
+import { type Letter, readLetters, supplyLetters } from './pdf-text.ts'
+import { anyLetter, standIn, supplyFonts } from './substitute-fonts.ts'
 
 /** In points, 1/72 inch, as it is shown: turned as /Rotate says, and cut to its crop box. */
 export type PageSize = { readonly width: number; readonly height: number }
 
 /** Rows from the top, four bytes a pixel: red, green, blue, and one that says nothing. */
 export type Pixels = { readonly width: number; readonly height: number; readonly bytes: Uint8Array }
+
+export type MissingLetter = Letter & { readonly page: number }
 
 export type OpenPdf = {
   readonly isEncrypted: boolean
@@ -21,6 +25,12 @@ export type OpenPdf = {
   readonly measure: (page: number) => PageSize | undefined
   /** The page on white, with its annotations and form fields as they are seen. Undefined: it is not there. */
   readonly draw: (page: number, width: number, height: number) => Pixels | undefined
+  /**
+   * Has these pages drawn from now on with letters of other fonts, where their own are not in the file and PDFium's lack them.
+   *
+   * @returns the letters that are in no font here
+   */
+  readonly supplyLetters: (pages: readonly number[]) => readonly MissingLetter[]
   /** The whole document written anew: each object once, decrypted, none in an object stream. Undefined: it cannot be. */
   readonly writeAnew: () => Uint8Array | undefined
 }
@@ -32,14 +42,16 @@ export type OpenPdf = {
  */
 export async function openPdf(bytes: Uint8Array): Promise<OpenPdf | 'locked' | 'damaged'> {
   const pdfium = await openPdfium()
+  const fonts = supplyFonts(pdfium)
   const start = pdfium.allocate(bytes.length)
   pdfium.memory().set(bytes, start)
-  const document = pdfium.call('FPDF_LoadMemDocument', start, bytes.length, 0)
+  const load = () => pdfium.call('FPDF_LoadMemDocument', start, bytes.length, 0)
+  const document = load()
   if (document === 0) {
     // FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY, a handler that PDFium does not know.
     return [4, 5].includes(pdfium.call('FPDF_GetLastError')) ? 'locked' : 'damaged'
   }
-  const form = openForm(pdfium, document)
+  let drawn = { document, form: openForm(pdfium, document) }
   const formType = pdfium.call('FPDF_GetFormType', document)
   return {
     isEncrypted: pdfium.call('FPDF_GetSecurityHandlerRevision', document) >= 0,
@@ -51,7 +63,33 @@ export async function openPdf(bytes: Uint8Array): Promise<OpenPdf | 'locked' | '
     pages: pdfium.call('FPDF_GetPageCount', document),
     measure: (index) => measurePage(pdfium, document, index),
     draw: (index, width, height) =>
-      withPage(pdfium, document, index, (page) => drawPage(pdfium, page, form, width, height)),
+      withPage(pdfium, drawn.document, index, (page) =>
+        fonts.fallBackTo(standIn, () => drawPage(pdfium, page, drawn.form, width, height)),
+      ),
+    supplyLetters: (pages) => {
+      const letters = fonts.replaceWith(anyLetter, () => {
+        const read = load()
+        const found = pages.map((page) => withPage(pdfium, read, page, (opened) => readLetters(pdfium, opened)) ?? [])
+        pdfium.call('FPDF_CloseDocument', read)
+        return found
+      })
+      const supply = () =>
+        pages.flatMap((page, index) => {
+          const supplyPage = (opened: number) => supplyLetters(pdfium, fonts, opened, letters[index] ?? [])
+          const missing = letters[index]?.some((piece) => piece.length > 0)
+            ? withPage(pdfium, drawn.document, page, supplyPage)
+            : undefined
+          return (missing ?? []).map((letter) => ({ page, ...letter }))
+        })
+      const missing = supply()
+      if (missing.length === 0) return []
+      // For a font of Type 1 PDFium asks no other for a letter; and a document keeps the fonts that it was given.
+      return fonts.replaceWith(standIn, () => {
+        const again = load()
+        drawn = { document: again, form: openForm(pdfium, again) }
+        return supply()
+      })
+    },
     writeAnew: () => writeAnew(pdfium, document),
   }
 }

@@ -35,8 +35,10 @@ export type Pdfium = {
   readonly allocate: (length: number) => number
   /** Does it while the function of three integers can be called from C, at the address that is given. */
   readonly lend: <Result>(callback: Callback, use: (address: number) => Result) => Result
+  /** Has C call the function, of that many integers, in the place of one of its own: that at the address. */
+  readonly replace: (address: number, parameters: number, callback: Callback) => void
 }
-type Callback = (first: number, second: number, third: number) => number
+type Callback = (...parameters: number[]) => number
 
 /**
  * Of V8. The largest memory of WebAssembly, in pages of 64 KiB: it takes all addresses at once that it may ever need, and they
@@ -107,22 +109,25 @@ function bind(exports: Exports, isExceeded: () => boolean): Pdfium {
     lend: (callback, use) => {
       // The table of functions cannot grow. Its first place is that of the null pointer, and otherwise empty.
       const table = exports.__indirect_function_table
-      table.set(0, wrapForTable(callback))
+      table.set(0, wrapForTable(callback, 3))
       try {
         return use(0)
       } finally {
         table.set(0, null)
       }
     },
+    replace: (address, parameters, callback) =>
+      exports.__indirect_function_table.set(address, wrapForTable(callback, parameters)),
   }
 }
 
 /**
  * A table takes functions of WASM alone, so one is made whose only code is that it imports the callback and exports it:
- * the sections type (i32 i32 i32) to i32, import `e` `f`, export `f` (WebAssembly core, 5.5).
+ * the sections type (i32 ...) to i32, import `e` `f`, export `f` (WebAssembly core, 5.5).
  */
-function wrapForTable(callback: Callback): unknown {
-  const code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 8, 1, 0x60, 3, 0x7f, 0x7f, 0x7f, 1, 0x7f]
+function wrapForTable(callback: Callback, parameters: number): unknown {
+  const integers = Array.from({ length: parameters }, () => 0x7f)
+  const code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5 + parameters, 1, 0x60, parameters, ...integers, 1, 0x7f]
   code.push(2, 7, 1, 1, 0x65, 1, 0x66, 0, 0, 7, 5, 1, 1, 0x66, 0, 0)
   const module = new WebAssembly.Module(new Uint8Array(code))
   return (new WebAssembly.Instance(module, { e: { f: callback } }).exports as { f: unknown }).f

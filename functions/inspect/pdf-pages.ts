@@ -1,6 +1,7 @@
 // The pages of a PDF: that there are some, that they have a size, that one of them shows something.
 import type { Finding } from './check.ts'
-import type { OpenPdf, PageSize, Pixels } from './open-pdf.ts'
+import type { MissingLetter, OpenPdf, PageSize, Pixels } from './open-pdf.ts'
+import { findForeignFonts } from './pdf-fonts.ts'
 import type { PdfObjects } from './pdf-objects.ts'
 import { isDictionary, isReference, type PdfDictionary, type PdfValue } from './pdf-values.ts'
 import { maximumPages } from './reasons.ts'
@@ -11,6 +12,11 @@ const minimumSide = 36
 const glancePixels = 600_000
 /** In pixels: the longest roll of paper is drawn no longer. */
 const maximumSide = 8192
+
+/** Levels of 256 between what is drawn and what it is drawn on: faint print is above, the grain of a scanner is not. */
+const step = 12
+const readBrightness = (bytes: Uint8Array, at: number) =>
+  ((bytes[at] ?? 0) + 2 * (bytes[at + 1] ?? 0) + (bytes[at + 2] ?? 0)) / 4
 
 /** @returns those that are there, in order, with the index at which PDFium has them */
 export function measurePages(document: OpenPdf): { index: number; size: PageSize }[] {
@@ -63,6 +69,22 @@ function hasMorePages(objects: PdfObjects, maximum: number): boolean {
   return false
 }
 
+/** @param objects as for the pages; undefined: they are not known */
+export function checkLetters(document: OpenPdf, objects: PdfObjects | undefined): readonly Finding[] {
+  const foreign = objects === undefined ? { composite: true, simple: true } : findForeignFonts(objects)
+  if (!foreign.composite && !foreign.simple) return []
+  const pages = measurePages(document)
+  const missing = document.supplyLetters(pages.map(({ index }) => index))
+  const isLost = pages.some(({ index, size }) => {
+    const letters = missing.filter(({ page }) => page === index)
+    if (letters.length === 0) return false
+    const { width, height } = toPixels(size, glancePixels)
+    const pixels = document.draw(index, width, height)
+    return pixels !== undefined && letters.some((letter) => isMissing(pixels, letter, foreign.composite))
+  })
+  return isLost ? [{ code: 'missing_fonts' }] : []
+}
+
 export function checkBlankness(document: OpenPdf): readonly Finding[] {
   const showsSomething = measurePages(document).some(({ index, size }) => {
     const { width, height } = toPixels(size, glancePixels)
@@ -89,14 +111,34 @@ export function toPixels(size: PageSize, pixels: number, maximumScale = Number.P
 }
 
 /**
+ * Whether a letter that no font has is not seen: where it belongs, on the page, nothing is drawn. It may be drawn under another
+ * name, or covered by a picture.
+ *
+ * @param isNamed whether codes are meant to be letters: in simple fonts some without a letter are strewn in. What is drawn for a
+ * letter that nobody knows is another one
+ */
+function isMissing({ width, height, bytes }: Pixels, letter: MissingLetter, isNamed: boolean): boolean {
+  let [darkest, brightest] = [255, 0]
+  const clamp = (part: number, side: number) => Math.min(side, Math.max(0, Math.round(part * side)))
+  for (let y = clamp(letter.top, height); y < clamp(letter.bottom, height); y++) {
+    for (let x = clamp(letter.left, width); x < clamp(letter.right, width); x++) {
+      const value = readBrightness(bytes, (y * width + x) * 4)
+      darkest = Math.min(darkest, value)
+      brightest = Math.max(brightest, value)
+    }
+  }
+  const isOnPage = darkest <= brightest
+  return isOnPage && (letter.isKnown ? brightest - darkest < step : isNamed)
+}
+
+/**
  * Whether there are edges: pixels that differ from the one before or above. Paper that is unevenly lit has none, the grain
  * of a scanner stays below the step, faint print does not.
  */
 function isMarked({ width, height, bytes }: Pixels): boolean {
-  const step = 12
   const enough = 24
   let edges = 0
-  const brightness = (at: number) => ((bytes[at] ?? 0) + 2 * (bytes[at + 1] ?? 0) + (bytes[at + 2] ?? 0)) / 4
+  const brightness = (at: number) => readBrightness(bytes, at)
   for (let y = 1; y < height; y++) {
     for (let x = 1; x < width; x++) {
       const at = (y * width + x) * 4

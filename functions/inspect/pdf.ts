@@ -6,7 +6,7 @@ import { MemoryExceeded } from './open-pdfium.ts'
 import { type ActiveContent, activeContent, findActiveContent } from './pdf-active-content.ts'
 import { findHiddenContent } from './pdf-hidden-content.ts'
 import { findObjects, type PdfObjects } from './pdf-objects.ts'
-import { checkBlankness, checkPages } from './pdf-pages.ts'
+import { checkBlankness, checkLetters, checkPages } from './pdf-pages.ts'
 import { hasHeader, isTruncated, lacksParts } from './pdf-structure.ts'
 import { TooComplex } from './pdf-values.ts'
 
@@ -53,6 +53,8 @@ export function examinePdf(input: Uint8Array): Examination {
       bound('encryption', true, () => (getOpened().document === undefined ? [{ code: 'password_protected' }] : [])),
       bound('active_content', false, () => checkActiveContent(getOpened().objects, getDocument(), getRewritten())),
       bound('pages', true, () => checkPages(getDocument(), getRewritten())),
+      // A page whose letters are not there is not blank.
+      bound('letters', true, () => checkLetters(getDocument(), getRewritten())),
       bound('blankness', false, () => checkBlankness(getDocument())),
     ],
     makeCleanCopy: async () => await makeCleanPdf(getDocument()),

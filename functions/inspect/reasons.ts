@@ -92,6 +92,11 @@ export const reasons = {
     message: `The PDF has more than ${maximumPages} pages. Upload only the pages that show the document.`,
     retry: false,
   },
+  missing_fonts: {
+    message:
+      'Some letters of the PDF cannot be shown, since the font that they are written in is not in the file. Print it to a new PDF (in the print dialog: "Save as PDF") where you can read it, or photograph a print of it, and upload that.',
+    retry: false,
+  },
   too_complex: {
     message: 'The PDF is too complex to be inspected. Print or scan the document to a new PDF, and upload that.',
     retry: false,

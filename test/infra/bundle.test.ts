@@ -18,6 +18,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Bundles, bundleFunctions, functionNames } from '../../lib/bundle.ts'
 import { BundleError } from '../../lib/bundle-error.ts'
 import { thisMachine } from '../../lib/native-packages.ts'
+import { byGlyph, writeForeign } from '../fixtures/documents/pdf-foreign-text.ts'
+import { writeClassic } from '../fixtures/documents/pdf-writer.ts'
 
 const project = join(import.meta.dirname, '../..')
 let folder: string
@@ -152,7 +154,7 @@ test('who opens a database of RDS finds its certificates beside itself, in no fi
   expect(existsSync(join(bundles.intake, 'node_modules'))).toBe(false)
 })
 
-test('inspect finds its parser beside itself, and that finds sharp and the wasm of PDFium', async () => {
+test('inspect finds its parser beside itself, and that finds sharp, the wasm of PDFium and its fonts', async () => {
   for (const name of ['functions/inspect', 'shared']) cpSync(join(project, name), join(root, name), { recursive: true })
   writeFileSync(
     join(root, 'functions/inspect/main.ts'),
@@ -164,18 +166,22 @@ test('inspect finds its parser beside itself, and that finds sharp and the wasm 
       const answers = [program.file]
       for (const file of files) {
         const parsed = await startParser(program).inspect(await readFile(file))
-        answers.push(parsed.outcome === 'inspected' ? parsed.inspection.mediaType : parsed.how)
+        const { mediaType, verdict } = parsed.outcome === 'inspected' ? parsed.inspection : { mediaType: null, verdict: parsed.how }
+        answers.push(\`\${verdict} \${mediaType}\`)
       }
       return answers
     }`,
   )
   const bundles = await bundleApart()
   const files = ['card.png', 'letter.pdf'].map((name) => join(project, 'test/fixtures', name))
-  expect(JSON.parse(call(bundles.inspect, ...files))).toEqual([
-    join(bundles.inspect, 'parser.mjs'),
-    'image/png',
-    'application/pdf',
-  ])
+  // Each is blank without a font of its own.
+  for (const [index, text] of ['Пётр', '山田の', '홍길동', '王小明', 'محمد', 'משה', 'สมชาย'].entries()) {
+    files.push(join(folder, `${index}.pdf`))
+    writeFileSync(join(folder, `${index}.pdf`), writeClassic(writeForeign(byGlyph('Unknown'), [text])))
+  }
+  const [program, ...verdicts] = JSON.parse(call(bundles.inspect, ...files))
+  expect(program).toBe(join(bundles.inspect, 'parser.mjs'))
+  expect(verdicts).toEqual(['passed image/png', ...Array.from({ length: 8 }, () => 'passed application/pdf')])
   expect(existsSync(join(bundles.read, 'node_modules'))).toBe(false)
 })
 

@@ -4,7 +4,19 @@ import { deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { inspectDocument } from '../../functions/inspect/inspect-document.ts'
+import { openPdf } from '../../functions/inspect/open-pdf.ts'
 import { examinePdf } from '../../functions/inspect/pdf.ts'
+import {
+  byGlyph,
+  byMap,
+  byName,
+  type FontWriter,
+  firstLine,
+  fontSize,
+  writeForeign,
+} from '../fixtures/documents/pdf-foreign-text.ts'
+import { startBody } from '../fixtures/documents/pdf-pages.ts'
+import { writeClassic } from '../fixtures/documents/pdf-writer.ts'
 import { encrypt, makeObjects, makePdf, revise, type WrittenObject } from '../support/make-pdf.ts'
 
 /** The findings of the checks as they are run: none behind a gate that found something. */
@@ -569,6 +581,89 @@ describe('the clean copy', () => {
   })
 })
 
+describe('text in a font that is not in the file', () => {
+  const [wide, narrow] = [fontSize, 0.6 * fontSize]
+  const write = (font: FontWriter, ...lines: string[]) => writeClassic(writeForeign(font, lines))
+
+  /** The letters, of equal width, between which and the next nothing is drawn of the first line of the first page. */
+  async function findGaps(pdf: Uint8Array, text: string, width: number): Promise<string[]> {
+    const document = await openPdf(pdf)
+    if (typeof document === 'string') throw new Error(`expected a document; got one that is ${document}`)
+    const pixels = document.draw(0, 595, 842)
+    const isDark = (x: number, y: number) => (pixels?.bytes[(y * 595 + x) * 4] ?? 255) < 160
+    const baseline = 842 - firstLine.bottom
+    return [...text].filter((letter, index) => {
+      if (!/[\p{L}\p{N}]/u.test(letter)) return false
+      const left = Math.round(firstLine.left + index * width)
+      for (let y = baseline - fontSize; y < baseline + 4; y++)
+        for (let x = left; x < left + Math.round(width); x++) if (isDark(x, y)) return false
+      return true
+    })
+  }
+
+  it.each<[string, FontWriter, string, number]>([
+    ['Japanese', byMap('HeiseiMin-W3', '90ms-RKSJ-H', 'shift_jis', 'Japan1'), '氏名山田太郎髙橋ひらがなカタカナ', wide],
+    ['Japanese in Unicode', byMap('KozMinPro-Regular', 'UniJIS-UTF16-H', 'utf-16be', 'Japan1'), '氏名﨑邉', wide],
+    ['Chinese', byMap('STSong-Light', 'GBK-EUC-H', 'gbk', 'GB1'), '姓名王小明镕喆', wide],
+    ['Chinese of Taiwan', byMap('MSung-Light', 'ETen-B5-H', 'big5', 'CNS1'), '姓名陳大文瑄', wide],
+    ['Korean', byMap('HYGothic-Medium', 'KSCms-UHC-H', 'euc-kr', 'Korea1'), '성명홍길동金', wide],
+    ['Chinese by glyphs', byGlyph('SimSun'), '姓名王小明', wide],
+    ['Japanese by glyphs', byGlyph('MS-Mincho'), '氏名のヤマダ', wide],
+    ['Korean by glyphs', byGlyph('Malgun'), '성명홍길동', wide],
+    ['Cyrillic by glyphs', byGlyph('ArialMT'), 'Иванов Пётр Ґ', wide],
+    ['Arabic by glyphs', byGlyph('ArialUnicodeMS'), 'جواز', wide],
+    ['Hebrew by glyphs', byGlyph('ArialUnicodeMS'), 'דרכון', wide],
+    ['Thai by glyphs', byGlyph('Tahoma'), 'สมชาย', wide],
+    ['Devanagari by glyphs', byGlyph('Mangal'), 'नवस', wide],
+    ['Vietnamese by glyphs', byGlyph('Calibri'), 'Nguyễn Đặng', wide],
+    ['Cyrillic by names', byName('ArialMT', 'TrueType'), 'Иванов', narrow],
+    ['Greek by names', byName('Cambria', 'TrueType'), 'Γεώργιος', narrow],
+    ['Polish by names, of Type 1', byName('Helvetica', 'Type1'), 'Wałęsa Żółć', narrow],
+    ['Cyrillic by names, of Type 1', byName('Times-Roman', 'Type1'), 'Справка', narrow],
+  ])('is drawn, and is in the clean copy: %s', async (_name, font, text, width) => {
+    const { reasons, makeCleanCopy } = await inspectDocument(write(font, text))
+    expect(reasons).toEqual([])
+    const copy = await makeCleanCopy?.()
+    expect(await findGaps(copy?.bytes ?? new Uint8Array(), text, width)).toEqual([])
+  })
+
+  const tamil = byGlyph('Latha')
+  it.each<[string, () => Buffer]>([
+    ['in a script of which there is no font', () => write(tamil, 'குமார்')],
+    ['of which one is in such a script', () => write(byGlyph('ArialUnicodeMS'), 'Иванов', 'க')],
+    ['beyond what PDFium can find', () => write(byMap('MS-Mincho', 'UniJIS-UTF16-H', 'utf-16be', 'Japan1'), '𠮷野')],
+    ['that only numbers of glyphs are', () => write(byGlyph('SimSun', false), '姓名王小明')],
+    ['that only small numbers of glyphs are', () => write(byGlyph('Arial', false, 36), 'ANNA MARIA')],
+  ])('is told where letters are lost: %s', async (_name, make) => {
+    expect(await readCodes(make())).toEqual(['missing_fonts'])
+  })
+
+  /** Below it, Latin text in Helvetica. */
+  function cover(content: (shown: string) => string): Buffer {
+    const body = startBody()
+    const { font, encode } = tamil(body.add, 'குமார்')
+    const fonts = `/F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> /F2 ${font} 0 R`
+    const latin = 'BT /F1 14 Tf 60 600 Td (Anna Maria Eriksson, 12 Canal Street) Tj ET'
+    body.addPage({ content: `${latin} ${content(`<${encode('குமார்')}> Tj`)}`, resources: `/Font << ${fonts} >>` })
+    return writeClassic(body.finish())
+  }
+  it.each<[string, () => Buffer]>([
+    ['not seen, as that of scans', () => cover((shown) => `BT 3 Tr /F2 14 Tf 60 760 Td ${shown} ET`)],
+    [
+      'covered by what is seen',
+      () =>
+        cover(
+          (shown) =>
+            `BT /F2 14 Tf 60 760 Td ${shown} ET ${Array.from({ length: 60 }, (_, at) => `${60 + at * 2} 740 1 40 re`).join(' ')} f`,
+        ),
+    ],
+    ['beside the page', () => cover((shown) => `BT /F2 14 Tf 700 760 Td ${shown} ET`)],
+    ['of signs that are no letters', () => write(byGlyph('Wingdings2'), 'Anna Maria', '⛏⛟')],
+  ])('passes where nothing is lost: %s', async (_name, make) => {
+    expect(await readCodes(make())).toEqual([])
+  })
+})
+
 // Hundreds of documents a test: no time is expected of it, only an end.
 describe('whatever the bytes', () => {
   it('a PDF damaged anywhere is judged, never thrown over', async () => {
@@ -577,6 +672,8 @@ describe('whatever the bytes', () => {
       makePdf(makeObjects({ catalog: `/OpenAction ${script}` }), { packed: true }),
       makePdf(makeObjects(), { encryption: encrypt('AES-256'), packed: true }),
       revise(makePdf(), { 4: { value: '<< >>', stream: Buffer.from('q Q') } }),
+      writeClassic(writeForeign(byMap('HeiseiMin-W3', '90ms-RKSJ-H', 'shift_jis', 'Japan1'), ['氏名　山田　太郎'])),
+      writeClassic(writeForeign(byName('Helvetica', 'Type1'), ['Wałęsa Żółć'])),
     ]
     const words = [
       'obj',
@@ -618,6 +715,7 @@ describe('whatever the bytes', () => {
             'no_page',
             'too_many_pages',
             'too_small',
+            'missing_fonts',
             'too_complex',
             'blank',
           ]

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { expect, it } from 'vitest'
 import { rulesVersion } from '../../functions/inspect/rules-version.ts'
+import { substitutes } from '../../functions/inspect/substitute-fonts.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
-/** Of all code that an inspection runs, comments and names apart, and of the versions of the decoders. */
+/** Of all code that an inspection runs, comments and names apart, and of the versions of the decoders and fonts. */
 async function hashRules(): Promise<string> {
   const { outputFiles } = await build({
     ...{ absWorkingDir: root, entryPoints: ['functions/inspect/inspect-document.ts'], write: false },
@@ -16,7 +17,8 @@ async function hashRules(): Promise<string> {
     external: ['./rules-version.ts'],
   })
   const { dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-  const decoders = ['sharp', '@hyzyla/pdfium', 'file-type'].map((name) => `${name}@${dependencies[name]}`)
+  const fonts = substitutes.map((font) => font.package)
+  const decoders = ['sharp', '@hyzyla/pdfium', 'file-type', ...fonts].map((name) => `${name}@${dependencies[name]}`)
   return createHash('sha256')
     .update([...outputFiles.map(({ text }) => text), ...decoders].join('\n'))
     .digest('hex')
@@ -24,5 +26,5 @@ async function hashRules(): Promise<string> {
 }
 
 it('the rules are those of their version: raise rulesVersion when a document could be judged otherwise, then run this with -u', async () => {
-  expect(`version ${rulesVersion}: ${await hashRules()}`).toMatchInlineSnapshot(`"version 10: fd0ea699fa5d7b2a"`)
+  expect(`version ${rulesVersion}: ${await hashRules()}`).toMatchInlineSnapshot(`"version 11: b1476cc581764b51"`)
 })
