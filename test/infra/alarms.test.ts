@@ -1,6 +1,6 @@
 // What wakes people, in each stage: on metrics that are written indeed, told to the one topic, each with its section in the
 // runbook, and no section without one.
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../lib/settings.ts'
@@ -8,7 +8,8 @@ import { findStage, stageNames } from '../../lib/stage-table.ts'
 import { measured, metricNamespace } from '../../shared/metrics.ts'
 import { resourcesOf, statements, synthesise, type Template, write } from './templates.ts'
 
-const runbook = readFileSync(join(import.meta.dirname, '../../docs/runbook.md'), 'utf8')
+const root = join(import.meta.dirname, '../..')
+const runbook = readFileSync(join(root, 'docs/runbook.md'), 'utf8')
 
 /** Sections of the runbook that belong to something that rings: name, stages, text. */
 const sections = runbook.split(/^#+ /m).flatMap((part) => {
@@ -100,6 +101,27 @@ describe('the runbook', () => {
     },
   )
 
+  test('sets in italics what there is: a chart or a line of it, a word of the log, a heading', () => {
+    const read = (pattern: string) =>
+      globSync(pattern, { cwd: root })
+        .map((path) => readFileSync(join(root, path), 'utf8'))
+        .join('\n')
+    // A label is made of its metric's name here and there.
+    const code = ['lib/dashboard*.ts', '{functions,shared}/**/*.ts', 'bin/vault.ts'].map(read).join('\n')
+    const headings = [...read('docs/{runbook,operations}.md').matchAll(/^(?:#+ |\*\*)([^*\n]+)/gm)].map(
+      ([, text]) => text,
+    )
+    const known = `${code}\n${headings.join('\n')}`.toLowerCase()
+    // Of AWS's own console, of others' errors.
+    const others = ['Dashboards', 'Concurrent executions', 'not connected', 'refused', 'In the database']
+    const words = [...runbook.replaceAll(/`[^`]*`/g, '').matchAll(/(?<![*\w])\*(?![*\s])([^*\n]+)\*(?!\*)/g)]
+      .map(([, word = '']) => word)
+      .filter((word) => !word.startsWith('Stages: ') && !others.includes(word))
+    expect(words.length).toBeGreaterThan(50)
+    const begin = (word: string) => word.replace(/…$/, '').trim().toLowerCase()
+    expect(words.filter((word) => !known.includes(begin(word)))).toEqual([])
+  })
+
   test('names no section that is not there', () => {
     const known = new Set(sections.map(({ name }) => name))
     const named = [...runbook.matchAll(/sections? ([a-z]+(?:-[a-z]+)+)/g)].map(([, name = '']) => name)
@@ -112,7 +134,7 @@ test('runbook and operations ask for outputs and functions that a deployed stage
   const outputs = Object.entries(stages.prod ?? {}).flatMap(([stack, template]) =>
     typeof template === 'object' ? Object.keys(template.Outputs).map((name) => `${stack} ${name}`) : [],
   )
-  const text = runbook + readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8')
+  const text = runbook + readFileSync(join(root, 'docs/operations.md'), 'utf8')
   const asked = [...text.matchAll(/output ((?:data|service) \w+)/g)].map(([, output = '']) => output)
   const ofFunctions = [...text.matchAll(/(?:group|troubles|crashes|request) ([A-Z][a-z]\w+)/g)].map(
     ([, name]) => `service ${name}FunctionName`,
