@@ -28,7 +28,7 @@ it.each([
   expect(stderr).not.toContain('    at ')
 })
 
-it('ends its servers when it is interrupted, and leaves no file', { timeout: 120_000 }, async () => {
+it('ends its servers when it is interrupted, and leaves no file', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'verified-wallets-test-'))
   try {
     const child = spawn(process.execPath, [program, 'batch'], { env: { ...process.env, TMPDIR: folder } })
