@@ -169,6 +169,23 @@ describe('the table', () => {
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(72)
   })
 
+  it('keeps its columns beside names in letters of two columns, and of none', () => {
+    const files = ['護照の写し.jpg', 'pas\u0301.jpg', 'passport-photo.jpg']
+    const layout = planLayout(files, 100)
+    expect(files.map((file) => formatVerdict(layout, file, rejected)[0])).toEqual([
+      'rejected  護照の写し.jpg      blurred: The picture is blurred. Hold the camera still.',
+      'rejected  pas\u0301.jpg             blurred: The picture is blurred. Hold the camera still.',
+      'rejected  passport-photo.jpg  blurred: The picture is blurred. Hold the camera still.',
+    ])
+    const narrow = planLayout(['護'.repeat(30)], 72)
+    const lines = formatVerdict(narrow, '護'.repeat(30), rejected)
+    expect(lines.slice(0, 3).map((line) => line.slice(10, 22).trim())).toEqual([
+      '護'.repeat(12),
+      '護'.repeat(12),
+      '護'.repeat(6),
+    ])
+  })
+
   it('shows no name that commands the terminal', () => {
     const name = 'a\u001b[31mb\nc\u202egpj.exe'
     const [line] = formatVerdict(planLayout([name], 80), name, { verdict: 'verified', reasons: [] })
