@@ -53,14 +53,22 @@ export async function findVerification(sql: Sql, id: string): Promise<Verificati
 }
 
 /**
- * How long (s) a reader of an upload keeps others away: longer than `verification` and an `inspect` that it called last can
+ * How long (s) a reader of a document keeps others away: longer than `verification` and an `inspect` that it called last can
  * live, shorter than the pause before a message comes again.
  */
 const longestReading = 60
 
+/** Whether the user has passed without the attempt of `mine`, or has begun another one in its place. */
+const isReplaced = (sql: Sql) => sql`
+  exists (
+    select from verification.verifications as other
+    where other.user_id = mine.user_id and other.network = mine.network and (
+      other.status in ('pending', 'processing')
+      or (other.status = 'verified' and other.address_type = mine.address_type)))`
+
 /**
  * Marks that attempt as being inspected; undefined when it is decided already, when it is no longer the newest, or when
- * somebody reads the same upload. One that expired is inspected after all when its document comes, since the client was told
+ * somebody reads the same document. One that expired is inspected after all when its document comes, since the client was told
  * 202; but not once the user has passed without it, or has begun another attempt in its place.
  *
  * @param options `reads`: whether its object will be read
@@ -75,17 +83,12 @@ export async function beginInspection(
   try {
     const [row] = await sql<VerificationRow[]>`
       update verification.verifications as mine set status = 'processing',
-        read_until = case when ${reads} and document_sha256 is null
+        read_until = case when ${reads}
           then statement_timestamp() + make_interval(secs => ${longestReading}) else read_until end
       where id = ${id} and attempt = ${attempt} and (
         status = 'pending'
-        or (status = 'expired' and not exists (
-          select from verification.verifications as other
-          where other.user_id = mine.user_id and other.network = mine.network and (
-            other.status in ('pending', 'processing')
-            or (other.status = 'verified' and other.address_type = mine.address_type))))
-        or (status = 'processing' and (
-          not ${reads} or document_sha256 is not null or read_until is null or read_until <= statement_timestamp())))
+        or (status = 'expired' and read_until is distinct from 'infinity' and not ${isReplaced(sql)})
+        or (status = 'processing' and (not ${reads} or read_until is null or read_until <= statement_timestamp())))
       returning ${verificationColumns(sql)}`
     return row
   } catch (error) {
@@ -93,6 +96,17 @@ export async function beginInspection(
     if (isActiveTwice(error)) return undefined
     throw error
   }
+}
+
+/**
+ * Has nobody inspect that attempt any more, which expired and has been replaced: from here on its objects may be deleted.
+ * False when it did not, or may be inspected after all.
+ */
+export async function closeReplaced(sql: Sql, id: string, attempt: number): Promise<boolean> {
+  const { count } = await sql`
+    update verification.verifications as mine set read_until = 'infinity'
+    where id = ${id} and attempt = ${attempt} and status = 'expired' and (read_until = 'infinity' or ${isReplaced(sql)})`
+  return count > 0
 }
 
 /** What became of an attempt, when, and by which inspection, if one led to it. */

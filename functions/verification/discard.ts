@@ -1,6 +1,12 @@
 // What happens to the objects of a document once there is a verdict on it: the original goes, and with it key and copy of
 // what is not kept. Each delivery of a message does it again, until it is done.
-import { type Destroy, type DocumentAttempt, destroyDocuments } from '../../shared/kept-documents.ts'
+import {
+  type Destroy,
+  type DocumentAttempt,
+  destroyDocuments,
+  toDataKeyKey,
+  toKeptKey,
+} from '../../shared/kept-documents.ts'
 import { toDocumentKey } from '../../shared/model.ts'
 
 export type DiscardPorts = Destroy & {
@@ -20,4 +26,10 @@ export async function discardDocument(ports: DiscardPorts, decided: DocumentAtte
   const lost = attempts.filter(({ attempt }) => !kept.includes(attempt))
   if (lost.length > 0) await destroyDocuments(ports, lost)
   await ports.deleteDocuments(attempts.filter(({ attempt }) => kept.includes(attempt)).map(toDocumentKey))
+}
+
+/** Deletes what was prepared to keep a document that was not found. The original may be on its way. */
+export async function discardCopy(ports: Destroy, attempt: DocumentAttempt): Promise<void> {
+  await ports.deleteDataKeys([toDataKeyKey(attempt)])
+  await ports.deleteDocuments([toKeptKey(attempt)])
 }

@@ -14,6 +14,7 @@ import { openPublisher } from '../../shared/msk.ts'
 import { openDatabase } from '../../shared/rds.ts'
 import {
   beginInspection,
+  closeReplaced,
   commitVerdict,
   findKeptAttempts,
   findVerification,
@@ -61,6 +62,7 @@ const handle = createHandler({
   topic: environment.USER_VERIFIED_TOPIC,
   beginInspection: (id, attempt, options) => database.run((sql) => beginInspection(sql, id, attempt, options)),
   findVerification: (id) => database.run((sql) => findVerification(sql, id)),
+  closeReplaced: (id, attempt) => database.run((sql) => closeReplaced(sql, id, attempt)),
   macDocument: createMacDocument(kms, environment.DOCUMENT_MAC_KEY_ARN),
   commitVerdict: (id, attempt, verdict) => database.run((sql) => commitVerdict(sql, id, attempt, verdict)),
   commitArrival: (arrival, verdict) => database.run((sql) => commitArrival(sql, arrival, verdict)),

@@ -4,7 +4,7 @@ import { crashPoint } from '../../shared/crash-point.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { toUserVerified } from '../../shared/events.ts'
 import { type Publish, toPublication } from '../../shared/kafka.ts'
-import { type DocumentAttempt, toDataKeyKey } from '../../shared/kept-documents.ts'
+import type { DocumentAttempt } from '../../shared/kept-documents.ts'
 import type { Log } from '../../shared/log.ts'
 import { type Metrics, toVerdictReason, type VerdictReason } from '../../shared/metrics.ts'
 import {
@@ -17,7 +17,7 @@ import {
 } from '../../shared/model.ts'
 import { unjudgedReasons } from '../../shared/unjudged-reasons.ts'
 import { type Decision, isActive, type Verdict } from '../../shared/verifications.ts'
-import { type DiscardPorts, discardDocument } from './discard.ts'
+import { type DiscardPorts, discardCopy, discardDocument } from './discard.ts'
 import type { Arrival } from './upload-tables.ts'
 
 /**
@@ -61,6 +61,8 @@ export type VerifyDocumentsPorts = Pick<Metrics<'verification'>, 'count' | 'meas
       options: { readonly reads: boolean },
     ) => Promise<Verification | undefined>
     readonly findVerification: (id: string) => Promise<Verification | undefined>
+    /** Whether nobody will inspect that attempt any more, which expired and has been replaced. */
+    readonly closeReplaced: (id: string, attempt: number) => Promise<boolean>
     readonly commitVerdict: (id: string, attempt: number, verdict: Verdict) => Promise<Decision | undefined>
     /** As `commitVerdict`, of an upload: it comes out now whose document it is, so another verification may answer. */
     readonly commitArrival: (arrival: Arrival, verdict: Verdict) => Promise<Decision | undefined>
@@ -150,8 +152,12 @@ async function decide(
     const row = await ports.findVerification(named.id)
     if (!row) throw new Error(`expected a row for the object of verification ${named.id}; got none`)
     const isNewest = row.id === named.id && row.attempt === named.attempt
-    if (isNewest && isActive(row)) throw new UnavailableError('inspection', 'somebody else reads the same upload')
-    // Of an upload another one may answer. One that expired has another one in its place.
+    if (isNewest && isActive(row)) throw new UnavailableError('inspection', 'somebody else reads the same document')
+    // Looked at a moment later than it was not begun: what was in its place may be over, and somebody begin it after all.
+    if (isNewest && row.status === 'expired' && !(await ports.closeReplaced(named.id, named.attempt))) {
+      throw new UnavailableError('inspection', 'the document may be inspected after all')
+    }
+    // Of an upload another one may answer.
     return { row: row.id !== named.id || isNewest ? row : undefined, isOver: true }
   }
   const judgement = await judge(ports, key, begun, told)
@@ -164,8 +170,8 @@ async function decide(
     return { row: begun, isOver: false }
   }
   const { verdict, documentSha256 } = judgement
-  // Nobody else reads an upload meanwhile; whoever reads the next one under its name makes another key.
-  if (verdict.status === 'expired' && begun.documentSha256 === null) await ports.deleteDataKeys([toDataKeyKey(named)])
+  // Before the verdict, while nobody else reads: behind it somebody may, who makes another key.
+  if (verdict.status === 'expired') await discardCopy(ports, named)
   const decision = await (begun.documentSha256 === null && documentSha256
     ? ports.commitArrival({ ...named, documentSha256 }, verdict)
     : ports.commitVerdict(named.id, named.attempt, verdict))

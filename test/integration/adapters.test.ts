@@ -243,6 +243,7 @@ describe.each(emulators)('$name', (emulator) => {
           publish: nothing,
           macDocument: async () => Buffer.alloc(32),
           findKeptAttempts: async () => [],
+          closeReplaced: async () => true,
           deleteDataKeys: async () => {},
           deleteDocuments: async () => {},
         },

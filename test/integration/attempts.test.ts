@@ -9,7 +9,13 @@ import { migrate } from '../../functions/migrate/migrate.ts'
 import { findInspectedVerification } from '../../functions/read/find-verification.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import type { InspectionRecord, Reason, Verification } from '../../shared/model.ts'
-import { beginInspection, commitVerdict, extendVerified, type Verdict } from '../../shared/verifications.ts'
+import {
+  beginInspection,
+  closeReplaced,
+  commitVerdict,
+  extendVerified,
+  type Verdict,
+} from '../../shared/verifications.ts'
 import { createTestDatabase, readMigrations, startWaiting, type TestDatabase } from '../support/database.ts'
 import { catchError, noon } from '../support/fakes.ts'
 import { commit, register, toExpired, toRejected, toVerified } from '../support/uploads.ts'
@@ -138,6 +144,40 @@ describe('one attempt of a user and network at a time', () => {
     await judge(makeOther(again), toVerified())
     expect(await beginInspection(verification, lost.id, 1)).toBeUndefined()
     expect(await readAttempts(again.userId)).toMatchObject([{ status: 'expired' }, { status: 'verified' }])
+  })
+
+  test('an attempt whose objects are deleted, since another is in its place, is read by nobody when that place is free again', async () => {
+    const upload = makeUpload()
+    const late = await judge(upload, toExpired)
+    expect(await closeReplaced(verification, late.id, 1)).toBe(false)
+    const other = await register(intake, makeOther(upload))
+    expect(await closeReplaced(verification, late.id, 1)).toBe(true)
+    await decide(other, toRejected([final]))
+    expect(await beginInspection(verification, late.id, 1)).toBeUndefined()
+    expect(await closeReplaced(verification, late.id, 1)).toBe(true)
+    // Sent again it is another attempt.
+    expect(await register(intake, upload)).toMatchObject({ id: late.id, status: 'pending', attempt: 2 })
+    expect(await closeReplaced(verification, late.id, 1)).toBe(false)
+    expect(await beginInspection(verification, late.id, 2)).toMatchObject({ status: 'processing' })
+    await commit(verification, late.id, 2, toExpired)
+    expect(await beginInspection(verification, late.id, 2)).toMatchObject({ status: 'processing' })
+  })
+
+  test('of who deletes the objects of an attempt and who reads them at the same moment, the second comes to nothing', async () => {
+    const upload = makeUpload()
+    const late = await judge(upload, toExpired)
+    const other = await register(intake, makeOther(upload))
+    await beginInspection(verification, other.id, 1)
+    const beginning = await owner.begin(async (tx) => {
+      expect(await closeReplaced(tx, late.id, 1)).toBe(true)
+      await commit(verification, other.id, 1, toRejected([final]))
+      return await startWaiting(tx, () => beginInspection(verification, late.id, 1))
+    })
+    expect(await beginning.settled).toBeUndefined()
+
+    const found = await judge(makeUpload(), toExpired)
+    await beginInspection(verification, found.id, 1)
+    expect(await closeReplaced(verification, found.id, 1)).toBe(false)
   })
 
   test('a document that nobody has begun to read for five minutes is given up for another one', async () => {

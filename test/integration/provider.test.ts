@@ -15,6 +15,7 @@ import type { Publication } from '../../shared/kafka.ts'
 import { toDocumentKey, type Verification } from '../../shared/model.ts'
 import {
   beginInspection,
+  closeReplaced,
   commitVerdict,
   findKeptAttempts,
   findVerification,
@@ -107,6 +108,7 @@ const handle = createHandler({
   ...{ log, ...createMemoryMetrics(), now: () => world.now, topic: 'user.verified', providerDefers: true },
   beginInspection: (id, attempt, options) => beginInspection(verification, id, attempt, options),
   findVerification: (id) => findVerification(verification, id),
+  closeReplaced: (id, attempt) => closeReplaced(verification, id, attempt),
   commitVerdict: (id, attempt, verdict) => commitVerdict(verification, id, attempt, verdict),
   commitArrival: (arrival, verdict) => commitArrival(verification, arrival, verdict),
   markAnnounced: (ids, at) => markVerificationsAnnounced(verification, ids, at),
@@ -215,9 +217,14 @@ test('what ours rejects, and what is not there, the vendor never sees', async ()
   expect(vendor.calls()).toBe(calls)
 })
 
+/** As if so much time had passed that whoever read it cannot be there any more. */
+const endReading = ({ id }: Verification) =>
+  database.connect()`update verification.verifications set read_until = statement_timestamp() where id = ${id}`
+
 test('a document that is put into the queue again while the vendor has it is one check of the vendor', async () => {
   const row = await defer()
   for (let again = 0; again < 3; again++) {
+    await endReading(row)
     expect(await deliver(toNotification(row), toNotification(row))).toBe(0)
     await submitAll()
   }
@@ -257,8 +264,7 @@ describe('an upload that is replaced by another document', () => {
   }
   async function replace(row: Verification): Promise<void> {
     world.documents.set(toDocumentKey(row), Buffer.from(second))
-    const owner = database.connect()
-    await owner`update verification.verifications set read_until = statement_timestamp() where id = ${row.id}`
+    await endReading(row)
     expect(await deliver(toNotification(row))).toBe(0)
   }
 
@@ -290,6 +296,7 @@ test('a queue that leads out and is away is an outage: the document comes again'
     beginInspection: (id, attempt, options) => beginInspection(verification, id, attempt, options),
     ...{ findVerification: async () => undefined, commitVerdict: async () => undefined, markAnnounced: async () => {} },
     commitArrival: async () => undefined,
+    closeReplaced: async () => true,
     ...{ macDocument: async () => Buffer.alloc(32), publish: async () => {} },
     ...keeping,
     inspect: createVendorProvider({

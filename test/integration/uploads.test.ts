@@ -325,11 +325,6 @@ describe('a document that comes', () => {
     // There was nothing to be read, and now there is.
     await commitVerdict(verification, row.id, 1, toExpired)
     expect(await beginInspection(verification, row.id, 1)).toMatchObject({ status: 'processing' })
-    const document = await register(intake, inline(makeExpected(), randomBytes(32)))
-    // An inline document is what its row says, whoever reads it.
-    const begun = { id: document.id, status: 'processing' }
-    expect(await beginInspection(verification, document.id, 1)).toMatchObject(begun)
-    expect(await beginInspection(verification, document.id, 1)).toMatchObject(begun)
   })
 
   test('while a further wallet of the same document is made is one of both, and ends', async () => {

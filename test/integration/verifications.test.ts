@@ -193,11 +193,18 @@ test('who has passed for one Bitcoin type has not passed for another', async () 
   expect(await register(intake, { ...upload, id: randomUUID() })).toEqual(passed)
 })
 
-test('inspection begins again for a message that comes again, and not after a verdict', async () => {
+/** As if so much time had passed that whoever read it cannot be there any more. */
+const endReading = (id: string) => owner`
+  update verification.verifications set read_until = statement_timestamp() where id = ${id}`
+
+test('inspection begins again for a message that comes again, but not while somebody reads, nor after a verdict', async () => {
   const row = await register(intake, makeUpload())
   expect(await beginInspection(verification, row.id, 2)).toBeUndefined()
   expect(await beginInspection(verification, randomUUID(), 1)).toBeUndefined()
   expect(await beginInspection(verification, row.id, 1)).toMatchObject({ status: 'processing' })
+  expect(await beginInspection(verification, row.id, 1)).toBeUndefined()
+  // Longer than a reader can live, shorter than the queue's pause.
+  await endReading(row.id)
   expect(await beginInspection(verification, row.id, 1)).toMatchObject({ status: 'processing' })
   await commit(verification, row.id, 1, toRejected([final]))
   expect(await beginInspection(verification, row.id, 1)).toBeUndefined()

@@ -33,6 +33,7 @@ import type { Sql } from '../../shared/database.ts'
 import { findHeartbeats, writeHeartbeat } from '../../shared/heartbeats.ts'
 import {
   beginInspection,
+  closeReplaced,
   extendVerified,
   findKeptAttempts,
   findVerification,
@@ -223,6 +224,11 @@ export const repository: readonly RepositoryCall[] = [
   {
     name: 'beginInspection',
     work: (sql) => beginInspection(sql, randomUUID(), 1),
+    runBy: ['app_verification'],
+  },
+  {
+    name: 'closeReplaced',
+    work: (sql) => closeReplaced(sql, randomUUID(), 1),
     runBy: ['app_verification'],
   },
   {

@@ -71,6 +71,8 @@ function setUp(
   options: {
     /** Whether beginning an inspection is refused. */
     readonly isRefused?: boolean
+    /** Whether what was refused since it was replaced may be begun by now. */
+    readonly isOpenAgain?: boolean
     readonly answerLate?: Readonly<Record<string, Promise<InspectAnswer>>>
     readonly onDelete?: () => void
   } = {},
@@ -118,6 +120,10 @@ function setUp(
     findVerification: async (id) => {
       step('find')
       return table.get(id)
+    },
+    closeReplaced: async () => {
+      step('close')
+      return !options.isOpenAgain
     },
     commitVerdict: async (id, attempt, verdict) => {
       step('commit')
@@ -454,9 +460,17 @@ describe('a message that comes again', () => {
     const row = makeVerification({ status: 'expired' })
     const { deliver, steps, table, objects } = setUp([row], {}, { isRefused: true })
     expect((await deliver(makeMessage('m1', keyOf(row)))).batchItemFailures).toEqual([])
-    expect(steps).toEqual(['begin', 'find', ...discarded])
+    expect(steps).toEqual(['begin', 'find', 'close', ...discarded])
     expect(table.get(row.id)).toBe(row)
     expect([...objects]).toEqual([])
+  })
+
+  it('of a row that expired, whose place is free again: nothing of it is deleted, and it comes again', async () => {
+    const row = makeVerification({ status: 'expired' })
+    const { deliver, steps, objects } = setUp([row], {}, { isRefused: true, isOpenAgain: true })
+    expect((await deliver(makeMessage('m1', keyOf(row)))).batchItemFailures).toEqual(again)
+    expect(steps).toEqual(['begin', 'find', 'close'])
+    expect([...objects]).toEqual([keyOf(row)])
   })
 
   it('of an attempt that is over: the newer one is not touched', async () => {
@@ -524,21 +538,25 @@ describe('the objects of a document', () => {
     expect([...(await verify(row, ...script)).objects]).toEqual([])
   })
 
-  it('that expired: all stay, since it may be on its way', async () => {
-    expect([...(await verify(row, { outcome: 'absent' })).objects].toSorted()).toEqual([original, key].toSorted())
-  })
-
-  it('of an upload that did not come: there is no key for nothing', async () => {
-    const upload = { ...row, documentSha256: null }
-    const { objects, deliver, faults, table } = setUp([upload], { [original]: Array(2).fill({ outcome: 'absent' }) })
-    faults.set('destroy keys', new UnavailableError('documents', 'away'))
-    expect((await deliver(makeMessage('m1', original))).batchItemFailures).toEqual(again)
-    expect(table.get(row.id)?.status).toBe('processing')
-    faults.clear()
-    expect((await deliver(makeMessage('m1', original))).batchItemFailures).toEqual([])
-    expect(table.get(row.id)?.status).toBe('expired')
-    expect([...objects]).toEqual([original])
-  })
+  it.each(['destroy keys', 'delete', 'commit'])(
+    'that did not come: nothing stays but what may be on its way, also when it ends at "%s" and comes again',
+    async (where) => {
+      for (const documentSha256 of [row.documentSha256, null]) {
+        const absent = { outcome: 'absent' } as const
+        const { objects, deliver, faults, table } = setUp([{ ...row, documentSha256 }], {
+          [original]: [absent, absent],
+        })
+        objects.add(copy)
+        faults.set(where, new UnavailableError('documents', 'away'))
+        expect((await deliver(makeMessage('m1', original))).batchItemFailures).toEqual(again)
+        expect(table.get(row.id)?.status).toBe('processing')
+        faults.clear()
+        expect((await deliver(makeMessage('m1', original))).batchItemFailures).toEqual([])
+        expect(table.get(row.id)?.status).toBe('expired')
+        expect([...objects]).toEqual([original])
+      }
+    },
+  )
 
   it('that came a second time after its verdict: deleted unread, and what is kept stays', async () => {
     const { objects, deliver, steps } = await verify(row, passed)
