@@ -4,6 +4,7 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, wr
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import postgres from 'postgres'
+import { listObjects, sendAgain, shortenPause } from './buckets.ts'
 import { type Fault, type FaultContext, many, some } from './fault.ts'
 import { type ChaosStack, isAlive, kill, type Part, waitUntil } from './stack.ts'
 
@@ -221,7 +222,16 @@ export const serverFaults: readonly Fault[] = [
   {
     name: 'emulator-killed',
     documents: many,
-    inject: ({ stack }) => killPart(stack, 'emulator', () => answersEmulator(stack)),
+    inject: async ({ stack }) => {
+      const bite = await killPart(stack, 'emulator', () => answersEmulator(stack))
+      await shortenPause(stack)
+      return bite
+    },
+    // SQS forgets no message; this emulator does when it is killed. By now the stack itself has put there what had no verdict.
+    check: async ({ stack }) => {
+      await sendAgain(stack, (await listObjects(stack)).originals)
+      return []
+    },
   },
   { name: 'functions-killed', documents: many, inject: (context) => killWorkers(context, 20_000) },
 ]

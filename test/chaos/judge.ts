@@ -4,12 +4,17 @@ import { type Observation, type SeenEvent, type SeenVerification, type SeenWalle
 import type { Acceptance } from './workload.ts'
 
 export type Judgement = {
-  /** Documents that a client saw a 202 for, and that have neither a wallet that can be read and was announced, nor a rejection. */
+  /**
+   * Documents that a client saw a 202 for, and that have neither a wallet that can be read and was announced, nor a rejection;
+   * and documents of verified users that are not kept, or can be opened by nobody.
+   */
   readonly lost: readonly string[]
   /** Users with two addresses, addresses or indices of two users, wallets of nobody, second events. */
   readonly doubled: readonly string[]
   /** Addresses that are others than before or elsewhere, and repetitions that differ. */
   readonly changed: readonly string[]
+  /** Originals, copies and data keys that should be gone. */
+  readonly left: readonly string[]
 }
 
 /** Groups of more than one. */
@@ -41,6 +46,39 @@ function findLost(acceptances: readonly Acceptance[], seen: Observation): string
     if (seen.answers.get(key) === undefined) return [`${who}: GET /wallet knows no wallet`]
     return created.has(key) ? [] : [`${who}: no wallet.created`]
   })
+}
+
+function findUnreadable({ documents, objects, unopened }: Observation): string[] {
+  const [copies, dataKeys] = [new Set(objects.copies), new Set(objects.dataKeys)]
+  return documents.flatMap(({ userId, status, isExtended, object, erasure }) => {
+    if (status !== 'verified' || isExtended || erasure !== 'none') return []
+    if (object === null) return [`${userId}: verified, and nothing is kept`]
+    if (!copies.has(object)) return [`${userId} (${object}): kept, and its copy is gone`]
+    if (!dataKeys.has(object)) return [`${userId} (${object}): kept, and its data key is gone`]
+    const why = unopened.get(object)
+    return why === undefined ? [] : [`${userId} (${object}): kept, and does not open: ${why}`]
+  })
+}
+
+/** An original stays until its attempt has a verdict; also when that expired, since it may be on its way. */
+const mayBeThere = ['pending', 'processing', 'expired']
+
+function findLeft({ documents, objects }: Observation): string[] {
+  const rows = new Map(documents.map((row) => [row.id, row]))
+  const kept = new Set(documents.flatMap(({ object, erasure }) => (erasure === 'none' ? object : [])))
+  const awaited = new Set(
+    documents.flatMap(({ id, attempt, status }) => (mayBeThere.includes(status) ? `${id}/${attempt}` : [])),
+  )
+  const describe = (object: string) => {
+    const row = rows.get(object.split('/')[0] ?? '')
+    return row ? `${row.userId} (${object}), ${row.status} after ${row.attempt} attempts` : `nobody (${object})`
+  }
+  return [
+    ...objects.originals.filter((object) => !awaited.has(object)).map((object) => `original of ${describe(object)}`),
+    ...objects.copies.filter((object) => !kept.has(object)).map((object) => `copy of ${describe(object)}`),
+    ...objects.dataKeys.filter((object) => !kept.has(object)).map((object) => `data key of ${describe(object)}`),
+    ...documents.flatMap(({ userId, erasure }) => (erasure === 'begun' ? `${userId}: not erased to the end` : [])),
+  ]
 }
 
 /** Undefined for what is no event of ours, which faults put there. */
@@ -118,7 +156,10 @@ function findChanged(seen: Observation, before: readonly SeenWallet[]): string[]
 
 /** @param before every wallet that stood when the fault began */
 export function judge(acceptances: readonly Acceptance[], seen: Observation, before: readonly SeenWallet[]): Judgement {
-  return { lost: findLost(acceptances, seen), doubled: findDoubled(seen), changed: findChanged(seen, before) }
+  return {
+    lost: [...findLost(acceptances, seen), ...findUnreadable(seen)],
+    ...{ doubled: findDoubled(seen), changed: findChanged(seen, before), left: findLeft(seen) },
+  }
 }
 
 /** The good documents whose verdict asks for them once more: a client sends them again. */

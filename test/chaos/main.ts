@@ -1,5 +1,5 @@
 // `npm run chaos`: does harm to a local stack of its own, fault by fault, and looks from outside whether anything was lost,
-// doubled or changed. Exit status 0 when every row is good.
+// doubled, changed or left over. Exit status 0 when every row is good.
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { tryLock } from '../../local/file-lock.mjs'
@@ -100,9 +100,9 @@ async function runAll(options: {
       const row = await runner(fault, { documents: options.documents ?? fault.documents, signal, tell })
       rows.push(row)
       options.keep(rows)
-      const { lost, doubled, changed, seconds, recoverSeconds, failures } = row
+      const { lost, doubled, changed, left, seconds, recoverSeconds, failures } = row
       if (process.stdout.isTTY) process.stdout.write('\x1b[2K')
-      const counts = `${lost} lost, ${doubled} doubled, ${changed} changed, recovered in ${recoverSeconds} s`
+      const counts = `${lost} lost, ${doubled} doubled, ${changed} changed, ${left} left, recovered in ${recoverSeconds} s`
       console.log(
         `${failures.length === 0 ? 'ok  ' : 'BAD '} ${fault.name}: ${row.bite || 'NOT SEEN'}; ${counts}; ${seconds} s`,
       )

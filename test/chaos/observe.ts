@@ -1,11 +1,13 @@
-// What can be seen of a stack from outside, by SQL, Kafka and HTTP, of the users of one fault and of all wallets. It judges
+// What can be seen of a stack from outside, by SQL, Kafka, HTTP and what lies in the buckets, of the users of one fault and of all wallets. It judges
 // nothing.
 import { randomUUID } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import type { IHeaders } from 'kafkajs'
 import { forEachAtOnce } from '../support/local-stack.ts'
+import { listObjects, type SeenObjects, tryToOpen } from './buckets.ts'
 import type { ChaosStack } from './stack.ts'
 
+/** As `GET` answers it: of a duplicate all but the id is that of the one which answers for it. */
 export type SeenVerification = {
   readonly id: string
   readonly userId: string
@@ -34,6 +36,20 @@ export type SeenEvent = {
   readonly headers: IHeaders
 }
 
+/** What a row says of its document. */
+export type SeenDocument = {
+  readonly id: string
+  readonly userId: string
+  readonly attempt: number
+  readonly status: string
+  /** Whether it stands on the document of another verification. */
+  readonly isExtended: boolean
+  readonly sha256: string
+  /** What its copy and its data key are named after, `{verification_id}/{attempt}`; null: nothing was ever kept. */
+  readonly object: string | null
+  readonly erasure: 'none' | 'begun' | 'done'
+}
+
 export type Observation = {
   readonly verifications: readonly SeenVerification[]
   /** Of everybody, also of users of earlier faults. */
@@ -43,6 +59,11 @@ export type Observation = {
   readonly events: readonly SeenEvent[]
   /** By user and network: the address that `GET /wallet` answers. Undefined: it answers that there is none. */
   readonly answers: ReadonlyMap<string, string | undefined>
+  /** Of everybody. */
+  readonly documents: readonly SeenDocument[]
+  readonly objects: SeenObjects
+  /** By object, of a sample of what is kept: why it does not open. */
+  readonly unopened: ReadonlyMap<string, string>
 }
 
 export const toWalletKey = (wallet: { readonly userId: string; readonly network: string }) =>
@@ -56,11 +77,35 @@ export async function readWallets({ sql }: ChaosStack): Promise<SeenWallet[]> {
     from wallet.wallets order by account_index, network, address_type`
 }
 
-async function readVerifications({ sql }: ChaosStack, prefix: string): Promise<SeenVerification[]> {
+export async function readVerifications({ sql }: ChaosStack, prefix: string): Promise<SeenVerification[]> {
   return await sql<SeenVerification[]>`
-    select id, user_id as "userId", network, address_type as "addressType", encode(document_sha256, 'hex') as sha256, status,
-      status = 'rejected' and not reasons @> '[{"retry": false}]' as retriable
-    from verification.verifications where starts_with(user_id, ${prefix})`
+    select asked.id, user_id as "userId", network, address_type as "addressType", status,
+      encode(document_sha256, 'hex') as sha256, status = 'rejected' and not reasons @> '[{"retry": false}]' as retriable
+    from verification.verifications join (select id, coalesce(duplicate_of, id) as answering from verification.verifications)
+      as asked on answering = verifications.id
+    where starts_with(user_id, ${prefix})`
+}
+
+async function readDocuments({ sql }: ChaosStack): Promise<SeenDocument[]> {
+  return await sql<SeenDocument[]>`
+    select id, user_id as "userId", attempt, status, extended_from is not null as "isExtended",
+      coalesce(encode(document_sha256, 'hex'), '') as sha256, object_id || '/' || object_attempt as object,
+      case when erased_at is not null then 'done' when erasing_since is not null then 'begun' else 'none' end as erasure
+    from verification.verifications left join verification.kept_documents on verification_id = id
+    order by kept_at nulls first`
+}
+
+/** Tries those of the users of a fault that were kept last. */
+async function findUnopened(
+  stack: ChaosStack,
+  prefix: string,
+  documents: readonly SeenDocument[],
+): Promise<Map<string, string>> {
+  const kept = documents.flatMap(({ userId, object, erasure, sha256 }) =>
+    userId.startsWith(prefix) && object !== null && erasure === 'none' ? [{ object, sha256 }] : [],
+  )
+  const tried = kept.slice(-sampleSize).map(async (each) => [each.object, await tryToOpen(stack, each)] as const)
+  return new Map((await Promise.all(tried)).flatMap(([object, why]) => (why === undefined ? [] : [[object, why]])))
 }
 
 /** How much is still to be done for these users; all 0 when they are settled. */
@@ -80,6 +125,9 @@ export async function countOpen({ sql }: ChaosStack, prefix: string): Promise<Op
 
 /** By partition: the offset that the next record gets. */
 export type Offsets = ReadonlyMap<string, ReadonlyMap<number, bigint>>
+
+/** How many kept documents are opened. */
+const sampleSize = 9
 
 const ownTopics = ['user.verified', 'wallet.created']
 
@@ -190,13 +238,16 @@ export async function observe(
     readonly users: readonly { readonly userId: string; readonly network: string }[]
   },
 ): Promise<Observation> {
-  const [verifications, wallets, accounts, events, answers] = await Promise.all([
+  const [verifications, wallets, accounts, events, answers, documents, objects] = await Promise.all([
     readVerifications(stack, prefix),
     readWallets(stack),
     stack.sql<{ userId: string; accountIndex: number }[]>`
       select user_id as "userId", account_index as "accountIndex" from wallet.accounts`,
     readEvents(stack, options.from),
     readAnswers(stack, options.users),
+    readDocuments(stack),
+    listObjects(stack),
   ])
-  return { verifications, wallets, accounts: [...accounts], events, answers }
+  const unopened = await findUnopened(stack, prefix, documents)
+  return { verifications, wallets, accounts: [...accounts], events, answers, documents, objects, unopened }
 }

@@ -16,6 +16,8 @@ export type Row = {
   readonly lost: number
   readonly doubled: number
   readonly changed: number
+  /** Originals, copies and data keys that should be gone. */
+  readonly left: number
   /** From the end of the fault or of the posting, whichever is later, until nothing was open any more. */
   readonly recoverSeconds: number
   readonly seconds: number
@@ -53,6 +55,7 @@ export function formatTable(rows: readonly Row[]): string {
     'lost',
     'doubled',
     'changed',
+    'left over',
     'recovered',
   ]
   const cells = rows.map((row) => [
@@ -65,6 +68,7 @@ export function formatTable(rows: readonly Row[]): string {
       row.lost,
       row.doubled,
       row.changed,
+      row.left,
     ].map(String),
     `${row.recoverSeconds.toFixed(1)} s`,
   ])

@@ -2,12 +2,22 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { countMessages } from './buckets.ts'
 import type { Fault, FaultContext } from './fault.ts'
 import { findToRepeat, judge } from './judge.ts'
 import { createLogScan, listSecrets } from './log-secrets.ts'
-import { countOpen, type Observation, type Open, observe, readEvents, readOffsets, readWallets } from './observe.ts'
+import {
+  countOpen,
+  type Observation,
+  type Open,
+  observe,
+  readEvents,
+  readOffsets,
+  readVerifications,
+  readWallets,
+} from './observe.ts'
 import type { Row } from './results.ts'
-import type { ChaosStack } from './stack.ts'
+import { type ChaosStack, waitUntil } from './stack.ts'
 import { watchStatuses } from './statuses.ts'
 import { planUploads, startWorkload, type Workload } from './workload.ts'
 
@@ -85,10 +95,15 @@ async function runFault(
     }
     await settle()
     const recoverSeconds = Math.round((Date.now() - over) / 100) / 10
-    phase = 'looking'
+    phase = 'repeating'
     const repeated = await repeatRejected(stack, token, workload, prefix, signal)
     if (repeated.length > 0) await settle()
     failures.push(...((await fault.check?.(context).catch(note('its own check'))) ?? []))
+    // What deletes the originals comes after all that was waited for.
+    phase = 'waiting for the last messages'
+    const isEmpty = async () => signal.aborted || (await countMessages(stack)) === 0
+    if (!(await waitUntil(isEmpty, settleBound))) failures.push('messages are left in the verification queue')
+    phase = 'looking'
 
     const users = [
       ...new Map(uploads.filter(({ kind }) => kind === 'good').map((each) => [each.userId, each])).values(),
@@ -103,8 +118,8 @@ async function runFault(
     )
     failures.push(...secrets.map((what) => `a secret was logged: ${what}`))
     const changed = [...judgement.changed, ...backwards, ...wrong]
-    const { lost, doubled } = judgement
-    for (const [kind, list] of Object.entries({ lost, doubled, changed })) {
+    const { lost, doubled, left } = judgement
+    for (const [kind, list] of Object.entries({ lost, doubled, changed, left })) {
       failures.push(...list.slice(0, 5).map((each) => `${kind}: ${each}`))
     }
     return {
@@ -112,7 +127,8 @@ async function runFault(
       accepted: workload.acceptances.length,
       refused: Object.fromEntries(workload.refusals),
       wallets: seen.wallets.filter(({ userId }) => userId.startsWith(prefix)).length,
-      ...{ lost: lost.length, doubled: doubled.length, changed: changed.length, failures, seconds: seconds() },
+      ...{ lost: lost.length, doubled: doubled.length, changed: changed.length, left: left.length },
+      ...{ failures, seconds: seconds() },
     }
   } finally {
     clearInterval(telling)
@@ -147,8 +163,7 @@ async function repeatRejected(
   prefix: string,
   signal: AbortSignal,
 ): Promise<Workload['acceptances']> {
-  const { verifications } = await observe(stack, prefix, { from: await readOffsets(stack), users: [] })
-  const uploads = findToRepeat(workload.acceptances, verifications)
+  const uploads = findToRepeat(workload.acceptances, await readVerifications(stack, prefix))
   const again = startWorkload({
     ...{ apiUrl: stack.description.api_url, token, uploads, clients, deadline: Date.now() + postBound, signal },
   })

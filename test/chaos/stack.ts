@@ -3,16 +3,21 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import type { KMSClient } from '@aws-sdk/client-kms'
+import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda'
+import type { S3Client } from '@aws-sdk/client-s3'
+import { SQSClient } from '@aws-sdk/client-sqs'
 import { Kafka, logLevel } from 'kafkajs'
 import postgres from 'postgres'
 import '../../shared/kafkajs-patch.ts'
+import { createEmulatorClients, credentials, region } from '../../local/emulator-clients.ts'
 import { findLockHolder } from '../../local/file-lock.mjs'
 import { issueToken } from '../../local/issuer.ts'
 import { endOrphans } from '../../local/orphans.mjs'
 import { runStart, type StackDescription, stopStack, waitUntilStackIsReady } from '../support/local-stack.ts'
 import { drawMnemonic } from '../support/mnemonic.ts'
 import { type ArmedPoints, openArmedPoints } from './armed-points.ts'
+import { shortenPause } from './buckets.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
 
 export type Part = 'postgres' | 'kafka' | 'emulator' | 'wallet-trigger'
@@ -24,6 +29,12 @@ export type ChaosStack = {
   readonly points: ArmedPoints
   readonly proxy: FaultProxy
   readonly kafka: Kafka
+  /** As the account's root, and past the proxy. */
+  readonly s3: S3Client
+  readonly kms: KMSClient
+  readonly sqs: SQSClient
+  readonly lambda: LambdaClient
+  readonly outputs: Outputs
   /** As administrator. Its connections come back by themselves when the server does. */
   readonly sql: postgres.Sql
   /** An access token of a service that may do everything. */
@@ -35,6 +46,13 @@ export type ChaosStack = {
   readonly startedAt: number
   stop(): Promise<void>
 }
+
+const outputNames = [
+  ...(['DocumentBucketName', 'DataKeyBucketName', 'DocumentDataKeyArn', 'VerificationQueueUrl'] as const),
+  ...(['AnnounceFunctionName', 'EraseFunctionName'] as const),
+]
+/** Of the two stacks. */
+type Outputs = Readonly<Record<(typeof outputNames)[number], string>>
 
 /** In chaos runs the sweep is called each so many milliseconds, besides the minute of its schedule. */
 const sweepInterval = 3000
@@ -69,16 +87,14 @@ export async function startChaosStack(folder: string, signal: AbortSignal): Prom
     throw error
   })
   const sql = postgres(description.database_url, { max: 2, connect_timeout: 5, idle_timeout: 20, onnotice: () => {} })
-  const lambda = new LambdaClient({
-    endpoint: description.emulator_url,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    maxAttempts: 1,
-  })
+  const endpoint = description.emulator_url
+  const { s3, kms, lambda, close } = createEmulatorClients(endpoint)
+  const sqs = new SQSClient({ endpoint, region, credentials, useQueueUrlAsEndpoint: false })
+  const outputs = readOutputs(stateFolder)
   const sweeping = new AbortController()
-  const sweeps = sweep(lambda, readFunctionName(stateFolder, 'Announce'), sweeping.signal)
-  return {
-    ...{ stateFolder, description, mnemonic, points, proxy, sql, startedAt: Date.now() },
+  const sweeps = sweep(lambda, outputs.AnnounceFunctionName, sweeping.signal)
+  const stack: ChaosStack = {
+    ...{ stateFolder, description, mnemonic, points, proxy, sql, s3, kms, sqs, lambda, outputs, startedAt: Date.now() },
     kafka: new Kafka({
       ...{ clientId: 'chaos', brokers: description.kafka_brokers.split(','), logLevel: logLevel.NOTHING },
       ...{ connectionTimeout: 3000, retry: { retries: 8, initialRetryTime: 200, maxRetryTime: 2000 } },
@@ -92,12 +108,15 @@ export async function startChaosStack(folder: string, signal: AbortSignal): Prom
     stop: async () => {
       sweeping.abort()
       await sweeps
-      lambda.destroy()
+      close()
+      sqs.destroy()
       await sql.end({ timeout: 2 })
       await stopStack(start)
       await proxy.stop()
     },
   }
+  await shortenPause(stack)
+  return stack
 }
 
 /** What a run left that was killed: its supervisor first, which would start the others again. */
@@ -109,12 +128,12 @@ async function endEarlierStack(stateFolder: string): Promise<void> {
   await endOrphans(stateFolder)
 }
 
-/** The name that a function was deployed under, by the outputs of the stacks. */
-function readFunctionName(stateFolder: string, name: string): string {
-  const outputs = readFileSync(join(stateFolder, 'outputs.json'), 'utf8')
-  const found = new RegExp(`"${name}FunctionName": "([^"]+)"`).exec(outputs)?.[1]
-  if (found === undefined) throw new Error(`expected ${name}FunctionName among the outputs; got none`)
-  return found
+function readOutputs(stateFolder: string): Outputs {
+  const stacks = JSON.parse(readFileSync(join(stateFolder, 'outputs.json'), 'utf8')) as Record<string, Partial<Outputs>>
+  const all: Partial<Outputs> = Object.assign({}, ...Object.values(stacks))
+  const missing = outputNames.filter((name) => all[name] === undefined)
+  if (missing.length > 0) throw new Error(`expected ${missing.join(', ')} among the outputs; got none`)
+  return all as Outputs
 }
 
 async function sweep(lambda: LambdaClient, functionName: string, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,9 @@ import type { ChaosStack } from './stack.ts'
 export type SeenStatus = { readonly id: string; readonly attempt: number; readonly status: string }
 
 // An attempt that expired is inspected after all when its document comes.
-const rank: Readonly<Record<string, number>> = { pending: 0, processing: 1, expired: 1, rejected: 2, verified: 3 }
+const rank: Readonly<Record<string, number>> = {
+  ...{ pending: 0, processing: 1, expired: 1, rejected: 2, duplicate: 2, verified: 3 },
+}
 
 /** Whether a status may be followed by that one. Verified is for ever; another verdict is, for its attempt. */
 export function mayFollow(before: SeenStatus, after: SeenStatus): boolean {

@@ -1,9 +1,11 @@
-// What customers do meanwhile: documents posted over HTTP, each of them at least once more, by clients that repeat what was
+// What customers do meanwhile: documents posted over HTTP or by forms of S3's, each of them at least once more, by clients that repeat what was
 // not answered by a 202. Knows nothing of faults.
 import { createHash } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
+import type { UploadForm } from '../../functions/intake/request-upload.ts'
 import type { Network } from '../../shared/model.ts'
+import { uploadDocument } from '../support/upload-document.ts'
 import { makeCutDocument, makeDocument } from './documents.ts'
 
 /** One document of one user. `good` ones end in a wallet, `cut` ones are rejected for good. */
@@ -11,6 +13,8 @@ export type Upload = {
   readonly userId: string
   readonly network: Network
   readonly kind: 'good' | 'cut'
+  /** With its request, or by a form of S3's. */
+  readonly way: 'inline' | 'form'
   readonly document: Uint8Array
   /** SHA-256 in hex. */
   readonly sha256: string
@@ -35,10 +39,12 @@ const networks: readonly Network[] = ['ethereum', 'bitcoin', 'tron']
 const cutEvery = 25
 /** One user in 5 posts another document instead of the same one. */
 const otherEvery = 5
+/** One user in 9 uploads by a form; of those whose second post comes later, since it would wait for the first to be read. */
+const formEvery = 9
 
-function makeUpload(userId: string, network: Network, kind: Upload['kind'], text: string): Upload {
-  const document = kind === 'good' ? makeDocument(text) : makeCutDocument(text)
-  return { userId, network, kind, document, sha256: createHash('sha256').update(document).digest('hex') }
+function makeUpload(user: Pick<Upload, 'userId' | 'network' | 'kind' | 'way'>, text: string): Upload {
+  const document = user.kind === 'good' ? makeDocument(text) : makeCutDocument(text)
+  return { ...user, document, sha256: createHash('sha256').update(document).digest('hex') }
 }
 
 /** Two posts a user: the second is the same document, or another one for the same wallet. Some come at once, some later. */
@@ -47,9 +53,10 @@ export function planUploads(prefix: string, count: number): readonly Upload[] {
     const userId = `${prefix}${at}`
     const network = networks[at % networks.length] as Network
     const kind = at % cutEvery === cutEvery - 1 ? 'cut' : 'good'
-    const first = makeUpload(userId, network, kind, userId)
+    const user = { userId, network, kind, way: at % formEvery === 4 ? 'form' : 'inline' } as const
+    const first = makeUpload(user, userId)
     const isOther = kind === 'good' && at % otherEvery === 0
-    return { first, second: isOther ? makeUpload(userId, network, kind, `${userId} again`) : first }
+    return { first, second: isOther ? makeUpload(user, `${userId} again`) : first }
   })
   // Every third duplicate follows at once, the others when the first has likely been worked on.
   const behind = Math.ceil(users.length / 4)
@@ -115,27 +122,43 @@ export function startWorkload(options: {
   }
 }
 
-type PostAnswer = { readonly verificationId: string } | { readonly refusal: string }
+type PostAnswer = { readonly verificationId: string; readonly form?: UploadForm } | { readonly refusal: string }
 
-function postOnce(agent: Agent, apiUrl: string, token: string, upload: Upload): Promise<PostAnswer> {
-  const { userId, network, document } = upload
-  const body = JSON.stringify({ user_id: userId, network, document: Buffer.from(document).toString('base64') })
+async function postOnce(agent: Agent, apiUrl: string, token: string, upload: Upload): Promise<PostAnswer> {
+  const { userId, network, document, way } = upload
+  const user = { user_id: userId, network }
+  if (way === 'inline') {
+    const body = { ...user, document: Buffer.from(document).toString('base64') }
+    return await send(agent, `${apiUrl}/verify`, token, body)
+  }
+  const body = { ...user, content_type: 'image/png', size: document.length }
+  const answer = await send(agent, `${apiUrl}/verify/uploads`, token, body)
+  if (!('form' in answer) || answer.form === undefined) return answer
+  // What S3 did not take is uploaded by another form, of the same verification.
+  const taken = await uploadDocument(answer.form, document).catch(() => ({ status: 0 }))
+  return taken.status === 204 ? answer : { refusal: taken.status === 0 ? 'no answer' : `${taken.status} of S3` }
+}
+
+function send(agent: Agent, url: string, token: string, body: object): Promise<PostAnswer> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(40_000)
-    const outgoing = request(`${apiUrl}/verify`, { method: 'POST', agent, headers, signal }, (incoming) => {
+    const outgoing = request(url, { method: 'POST', agent, headers, signal }, (incoming) => {
       const chunks: Buffer[] = []
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
       incoming.on('error', () => resolve({ refusal: 'no answer' }))
       incoming.on('end', () => resolve(readAnswer(incoming.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'))))
     })
     outgoing.on('error', () => resolve({ refusal: 'no answer' }))
-    outgoing.end(body)
+    outgoing.end(JSON.stringify(body))
   })
 }
 
 function readAnswer(status: number, text: string): PostAnswer {
   if (status !== 202) return { refusal: String(status) }
-  const { verification_id: verificationId } = JSON.parse(text) as { verification_id: string }
-  return { verificationId }
+  const { verification_id: verificationId, upload: form } = JSON.parse(text) as {
+    readonly verification_id: string
+    readonly upload?: UploadForm
+  }
+  return { verificationId, ...(form ? { form } : {}) }
 }

@@ -18,7 +18,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-it('loses, doubles and changes nothing under some faults, each of which was seen to bite', async () => {
+it('loses, doubles, changes and leaves over nothing under some faults, each of which was seen to bite', async () => {
   const program = join(import.meta.dirname, '../chaos/main.ts')
   const flags = ['--only', faults.join(), '--documents', '40', '--state', folder]
   let output = ''
@@ -36,7 +36,7 @@ it('loses, doubles and changes nothing under some faults, each of which was seen
   const rows: Row[] = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8'))
   expect(rows.map(({ fault }) => fault).toSorted(), output).toEqual(faults.toSorted())
   for (const row of rows) {
-    expect(row, output).toMatchObject({ accepted: 40, lost: 0, doubled: 0, changed: 0, failures: [] })
+    expect(row, output).toMatchObject({ accepted: 40, lost: 0, doubled: 0, changed: 0, left: 0, failures: [] })
     expect(row.bite, output).not.toBe('')
   }
 })

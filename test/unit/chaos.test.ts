@@ -15,7 +15,7 @@ import { refusal, startFaultProxy } from '../chaos/fault-proxy.ts'
 import { faults } from '../chaos/faults.ts'
 import { findToRepeat, judge } from '../chaos/judge.ts'
 import { createLogScan, findSecrets, listSecrets } from '../chaos/log-secrets.ts'
-import type { Observation, SeenEvent, SeenVerification, SeenWallet } from '../chaos/observe.ts'
+import type { Observation, SeenDocument, SeenEvent, SeenVerification, SeenWallet } from '../chaos/observe.ts'
 import { formatTable, type Row } from '../chaos/results.ts'
 import { mayFollow } from '../chaos/statuses.ts'
 import { type Acceptance, planUploads } from '../chaos/workload.ts'
@@ -44,6 +44,8 @@ describe('the workload', () => {
     })
     expect(makeDocument('b')).not.toEqual(good)
     expect(new Set(uploads.map(({ kind }) => kind))).toEqual(new Set(['good', 'cut']))
+    // Of each kind by each way.
+    expect(new Set(uploads.map(({ kind, way }) => `${kind} ${way}`)).size).toBe(4)
   })
 })
 
@@ -65,15 +67,24 @@ const created: SeenEvent = {
     wallet_address: '0xA',
   }),
 }
+const document: SeenDocument = {
+  ...{ id: 'v1', userId: 'user-0', attempt: 1, status: 'verified', isExtended: false, sha256: upload.sha256 },
+  ...{ object: 'v1/1', erasure: 'none' },
+}
 const good: Observation = {
   ...{ verifications: [verification], wallets: [wallet], accounts: [{ userId: 'user-0', accountIndex: 7 }] },
   ...{ events: [created, created], answers: new Map([['ethereum user-0', '0xA']]) },
+  ...{ documents: [document], unopened: new Map() },
+  objects: { originals: [], copies: ['v1/1'], dataKeys: ['v1/1'] },
 }
+const nothing = { originals: [], copies: [], dataKeys: [] }
 const other = { ...wallet, userId: 'other', accountIndex: 8, address: '0xB' }
 
 describe('the judge', () => {
   test('finds nothing in what is right', () => {
-    expect(judge([acceptance, acceptance], good, [wallet])).toEqual({ lost: [], doubled: [], changed: [] })
+    expect(judge([acceptance, acceptance], good, [wallet])).toEqual({
+      ...{ lost: [], doubled: [], changed: [], left: [] },
+    })
   })
 
   test.each<[string, Partial<Observation>]>([
@@ -84,6 +95,10 @@ describe('the judge', () => {
     ['a verified user without a wallet', { wallets: [], events: [] }],
     ['a wallet that cannot be read', { answers: new Map() }],
     ['a wallet that was not announced', { events: [] }],
+    ['a document of which nothing was kept', { documents: [{ ...document, object: null }], objects: nothing }],
+    ['a document whose copy is gone', { objects: { ...good.objects, copies: [] } }],
+    ['a document whose data key is gone', { objects: { ...good.objects, dataKeys: [] } }],
+    ['a document that does not open', { unopened: new Map([['v1/1', 'it is of another key']]) }],
   ])('calls lost: %s', (_, part) => {
     expect(judge([acceptance], { ...good, ...part }, []).lost).toHaveLength(1)
   })
@@ -112,9 +127,57 @@ describe('the judge', () => {
     expect(judge([], { ...good, ...part }, [wallet]).changed.length).toBeGreaterThan(0)
   })
 
+  const rejected = { ...document, id: 'v0', attempt: 2, status: 'rejected', object: null }
+  const erased = { ...document, erasure: 'done' } as const
+  /** With what is right beside it. */
+  const seeing = (more: Partial<Observation['objects']>, ...documents: readonly SeenDocument[]): Observation => {
+    const { originals = [], copies = [], dataKeys = [] } = more
+    const objects = { originals, copies: ['v1/1', ...copies], dataKeys: ['v1/1', ...dataKeys] }
+    return { ...good, objects, documents: [document, ...documents] }
+  }
+  test.each<[string, Observation]>([
+    ['an original of a verified document', seeing({ originals: ['v1/1'] })],
+    ['an original of a rejected document', seeing({ originals: ['v0/2'] }, rejected)],
+    ['an original of an attempt before', seeing({ originals: ['v0/1'] }, { ...rejected, status: 'expired' })],
+    ['an original of nobody', seeing({ originals: ['v9/1'] })],
+    ['a copy of a rejected document', seeing({ copies: ['v0/2'] }, rejected)],
+    ['a data key of a rejected document', seeing({ dataKeys: ['v0/2'] }, rejected)],
+    ['a copy of an attempt before', seeing({ copies: ['v1/2'] })],
+    ['a data key of an expired document', seeing({ dataKeys: ['v0/2'] }, { ...rejected, status: 'expired' })],
+    ['a copy of nobody', seeing({ copies: ['v9/1'] })],
+    ['a data key of nobody', seeing({ dataKeys: ['v9/1'] })],
+    ['a copy that was erased', { ...good, documents: [erased], objects: { ...nothing, copies: ['v1/1'] } }],
+    ['a data key that was erased', { ...good, documents: [erased], objects: { ...nothing, dataKeys: ['v1/1'] } }],
+    ['an erasure that was not ended', { ...good, documents: [{ ...document, erasure: 'begun' }], objects: nothing }],
+  ])('calls left over: %s', (_, seen) => {
+    expect(judge([acceptance], seen, [])).toMatchObject({ lost: [], left: [expect.any(String)] })
+  })
+
+  test.each<[string, Observation]>([
+    ['of what has no verdict', seeing({ originals: ['v0/2'] }, { ...rejected, status: 'processing' })],
+    [
+      'of what expired, since it may be on its way',
+      seeing({ originals: ['v0/2'] }, { ...rejected, status: 'expired' }),
+    ],
+    ['of what was erased to the end', { ...good, documents: [erased], objects: nothing }],
+    ['of who stands on the document of another', seeing({}, { ...document, id: 'v2', isExtended: true, object: null })],
+    [
+      'that lie under the name of its duplicate',
+      {
+        ...good,
+        documents: [
+          { ...document, status: 'duplicate', object: null },
+          { ...document, id: 'v2' },
+        ],
+      },
+    ],
+  ])('finds nothing in the objects %s', (_, seen) => {
+    expect(judge([acceptance], seen, [])).toMatchObject({ lost: [], left: [] })
+  })
+
   test('judges the verification that answers a document which was sent again', () => {
-    const rejected = { ...verification, id: 'v0', status: 'rejected', retriable: true }
-    const seen = { ...good, verifications: [rejected, verification] }
+    const refused = { ...verification, id: 'v0', status: 'rejected', retriable: true }
+    const seen = { ...good, verifications: [refused, verification] }
     const first = { ...acceptance, verificationId: 'v0' }
     expect(judge([first, { ...acceptance, at: 1 }], seen, []).lost).toEqual([])
     expect(judge([first], seen, []).lost).toHaveLength(1)
@@ -137,6 +200,8 @@ test('a status goes forwards, but for a new attempt', () => {
   expect(mayFollow(seen('processing'), seen('pending'))).toBe(false)
   expect(mayFollow(seen('rejected'), seen('processing'))).toBe(false)
   expect(mayFollow(seen('rejected'), seen('expired'))).toBe(false)
+  expect(mayFollow(seen('processing'), seen('duplicate'))).toBe(true)
+  expect(mayFollow(seen('duplicate'), seen('processing'))).toBe(false)
   expect(mayFollow(seen('verified'), seen('rejected'))).toBe(false)
   expect(mayFollow(seen('verified'), seen('pending', 2))).toBe(false)
   expect(mayFollow(seen('pending', 2), seen('processing', 1))).toBe(false)
@@ -261,7 +326,7 @@ describe('the faults', () => {
 test('the table says of a fault that was not seen that it was not', () => {
   const row: Row = {
     ...{ fault: 'kafka-killed', documents: 20, users: 10, bite: '', accepted: 20, refused: { 503: 2 }, wallets: 9 },
-    ...{ lost: 1, doubled: 0, changed: 0, recoverSeconds: 3, seconds: 9, failures: ['x'] },
+    ...{ lost: 1, doubled: 0, changed: 0, left: 0, recoverSeconds: 3, seconds: 9, failures: ['x'] },
   }
   expect(formatTable([row])).toContain('NOT SEEN')
 })
