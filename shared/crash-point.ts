@@ -8,10 +8,12 @@ declare const CRASH_POINT_FOLDER: string | undefined
 /** Between which two steps. */
 export const crashPoints = [
   ...(['intake-after-row', 'intake-after-object'] as const),
-  ...(['verification-after-verdict', 'verification-before-publish', 'verification-after-publish'] as const),
-  ...(['inspect-after-read'] as const),
+  ...(['verification-after-key', 'verification-after-verdict', 'verification-before-publish'] as const),
+  ...(['verification-after-publish', 'verification-before-discard', 'verification-after-destruction'] as const),
+  ...(['inspect-after-read', 'inspect-after-copy'] as const),
   ...(['wallet-before-derive', 'wallet-before-commit', 'wallet-after-commit'] as const),
   ...(['announce-after-publish'] as const),
+  ...(['erase-after-note', 'erase-after-key', 'erase-after-copy'] as const),
 ] as const
 export type CrashPoint = (typeof crashPoints)[number]
 

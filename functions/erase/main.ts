@@ -4,6 +4,7 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import type { Context } from 'aws-lambda'
 import { boundCalls, quickCalls } from '../../shared/aws-clients.ts'
+import { crashPoint } from '../../shared/crash-point.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import type { HttpRequest } from '../../shared/http.ts'
 import { createDeleteObjects } from '../../shared/kept-documents.ts'
@@ -29,6 +30,8 @@ const database = openDatabase(new SecretsManagerClient(quickCalls), environment,
 })
 // Two calls of two attempts, and the database three times: within the 29 s of the gateway.
 const s3 = new S3Client(boundCalls({ attempts: 2, connect: 1000, request: 2500 }))
+const deleteDataKeys = createDeleteObjects(s3, environment.DATA_KEY_BUCKET)
+const deleteDocuments = createDeleteObjects(s3, environment.DOCUMENT_BUCKET)
 const metrics = createMetrics('erase', environment.STAGE)
 const now = () => new Date()
 const retentionDays = Number(environment.DOCUMENT_RETENTION_DAYS)
@@ -40,8 +43,15 @@ const dependencies: EraseDependencies = {
   now,
   newId: randomUUID,
   retentionDays,
-  deleteDataKeys: createDeleteObjects(s3, environment.DATA_KEY_BUCKET),
-  deleteDocuments: createDeleteObjects(s3, environment.DOCUMENT_BUCKET),
+  deleteDataKeys: async (keys) => {
+    crashPoint('erase-after-note')
+    await deleteDataKeys(keys)
+    crashPoint('erase-after-key')
+  },
+  deleteDocuments: async (keys) => {
+    await deleteDocuments(keys)
+    crashPoint('erase-after-copy')
+  },
   findStandingDocument: (id) => database.run((sql) => findStandingDocument(sql, id)),
   beginErasure: (id, at) => database.run((sql) => beginErasure(sql, id, at)),
   markErased: (ids, at) => database.run((sql) => markErased(sql, ids, at)),

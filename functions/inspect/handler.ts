@@ -89,6 +89,7 @@ export function createHandler(dependencies: InspectDependencies) {
     }
     try {
       const kept = await keep(request, digest, { copy: parsed.cleanCopy, abortSignal })
+      if (kept) crashPoint('inspect-after-copy', sha256)
       return { outcome: 'inspected', sha256, kept, ...parsed.inspection }
     } catch (error) {
       log.error('copy could not be kept', { error })

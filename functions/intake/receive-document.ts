@@ -98,7 +98,7 @@ export async function receiveDocument(ports: ReceiveDocumentPorts, request: Docu
     now,
   })
   const verification = requireRegistered(registration, now)
-  crashPoint('intake-after-row')
+  crashPoint('intake-after-row', request.userId)
   if (verification.status === 'pending') await ports.putDocument(verification, request.document)
   crashPoint('intake-after-object')
   return verification

@@ -4,6 +4,7 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { boundCalls, quickCalls } from '../../shared/aws-clients.ts'
+import { crashPoint } from '../../shared/crash-point.ts'
 import { parseEnvironment } from '../../shared/environment.ts'
 import { UnavailableError } from '../../shared/errors.ts'
 import { createBeat, writeHeartbeat } from '../../shared/heartbeats.ts'
@@ -53,6 +54,7 @@ const ensureDataKey = createEnsureDataKey(
     bucket: environment.DATA_KEY_BUCKET,
   },
 )
+const deleteDataKeys = createDeleteObjects(s3, environment.DATA_KEY_BUCKET)
 
 const handle = createHandler({
   log: createLog('verification'),
@@ -68,11 +70,15 @@ const handle = createHandler({
   commitArrival: (arrival, verdict) => database.run((sql) => commitArrival(sql, arrival, verdict)),
   markAnnounced: (ids, at) => database.run((sql) => markVerificationsAnnounced(sql, ids, at)),
   findKeptAttempts: (id) => database.run((sql) => findKeptAttempts(sql, id)),
-  deleteDataKeys: createDeleteObjects(s3, environment.DATA_KEY_BUCKET),
+  deleteDataKeys: async (keys) => {
+    await deleteDataKeys(keys)
+    crashPoint('verification-after-destruction')
+  },
   deleteDocuments: createDeleteObjects(s3, environment.DOCUMENT_BUCKET),
   providerDefers: false,
   inspect: async ({ key, id, attempt }) => {
     const wrappedDataKey = await ensureDataKey({ id, attempt })
+    crashPoint('verification-after-key')
     const command = new InvokeCommand({
       FunctionName: environment.INSPECT_FUNCTION,
       Payload: Buffer.from(JSON.stringify({ key, wrapped_data_key: Buffer.from(wrappedDataKey).toString('base64') })),

@@ -223,6 +223,7 @@ async function verifyDocument(
     if (!named) throw new Error('expected an object named incoming/{verification_id}/{attempt}')
     const { row, isOver } = await decide(ports, key, { named, told })
     const isAnnounced = !isToBeAnnounced(row) || (await announce(ports, row))
+    crashPoint('verification-before-discard')
     // Last, since nobody waits for it; also of what could not be announced, which has its verdict.
     const isDiscarded = !isOver || (await discard(ports, named))
     return isAnnounced && isDiscarded

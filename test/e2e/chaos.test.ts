@@ -6,7 +6,7 @@ import { afterAll, expect, inject, it } from 'vitest'
 import type { Row } from '../chaos/results.ts'
 
 const folder = mkdtempSync(join(inject('stacksFolder'), 'chaos-'))
-const faults = ['kafka-killed', 'kms-throttling', 'wallet-after-commit', 'records-foreign']
+const faults = ['kafka-killed', 'kms-throttling', 'wallet-after-commit', 'erase-after-key', 'records-foreign']
 
 let child: ChildProcess | undefined
 let ended = Promise.resolve()
