@@ -25,6 +25,15 @@ const longestKeptSide = 3072
 /** Of what is looked at, in pixels: small letters on a page still have their shape there. */
 const longestGlanceSide = 1024
 
+/** The longer side to the shorter one: what is longer has as many pixels as what has this shape, so that a receipt stays legible across. */
+const usualShape = 2.25
+
+/** In pixels: the bound of the longer side of a picture of that shape, whatever its size. */
+function boundSide(longest: number, { width, height }: { readonly width: number; readonly height: number }): number {
+  const shape = Math.max(width, height) / Math.min(width, height)
+  return Math.round(longest * Math.sqrt(Math.max(1, shape / usualShape)))
+}
+
 const meanOfNine = { width: 3, height: 3, kernel: [1, 1, 1, 1, 1, 1, 1, 1, 1] }
 
 /**
@@ -35,17 +44,19 @@ const meanOfNine = { width: 3, height: 3, kernel: [1, 1, 1, 1, 1, 1, 1, 1, 1] }
  * @throws what sharp throws when the picture is damaged.
  */
 export async function decodePicture(bytes: Uint8Array): Promise<Pixels> {
-  const picture = sharp(bytes, { failOn: 'error', limitInputPixels: maximumPixels, sequentialRead: true })
+  const input = sharp(bytes, { failOn: 'error', limitInputPixels: maximumPixels, sequentialRead: true })
+  const side = boundSide(longestKeptSide, await input.metadata())
+  const picture = input
     .autoOrient()
-    .resize({ width: longestKeptSide, height: longestKeptSide, fit: 'inside', withoutEnlargement: true })
+    .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
     .flatten({ background: 'white' })
     .toColourspace('srgb')
   return await readPixels(picture)
 }
 
 export async function glanceAt(picture: Pixels): Promise<Glance> {
-  const size = { width: longestGlanceSide, height: longestGlanceSide } as const
-  const small = openPixels(picture).resize({ ...size, fit: 'inside', withoutEnlargement: true })
+  const side = boundSide(longestGlanceSide, picture)
+  const small = openPixels(picture).resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
   const grey = await readPixels(small.toColourspace('b-w'))
   return { grey, even: await readPixels(openPixels(grey).convolve(meanOfNine).toColourspace('b-w')) }
 }

@@ -26,6 +26,14 @@ export function recogniseContent(bytes: Uint8Array): string | undefined {
   return findSignature(content, 0) ?? findPdf(content)
 }
 
+/** @returns the same of what begins with the bytes: whatever is written further on is none of a file's type */
+export function recogniseStart(bytes: Uint8Array): string | undefined {
+  const content = toBuffer(bytes)
+  return signatures.find(({ start, place = 0, isReal }) => {
+    return content.subarray(place, place + start.length).equals(start) && isReal(content, place)
+  })?.name
+}
+
 const toBuffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 function findSignature(file: Buffer, start: number): string | undefined {

@@ -6,7 +6,7 @@ import type { Measures } from './measure-picture.ts'
 /** Pixels. A card of 85.6 x 54 mm that fills the picture has 253 x 159 at 75 dots per inch, and its large print can be read. */
 const leastSize = { longer: 250, shorter: 150 }
 /** The longer side to the shorter one: a receipt or a screenshot that was scrolled is long, a strip is no document. */
-const longestShape = 15
+const longestShape = 25
 /** Share of the picture: a heading and a line on a page of A4. */
 const leastVisible = 0.006
 /** Levels of 256. On pure white more: there a picture with too much light has lost what was light, and keeps shadows. */

@@ -29,6 +29,8 @@ const leastGroup = 6
 export type Measures = {
   /** Share of the squares that belong to something that stands out, 0 to 1. */
   readonly visible: number
+  /** Levels from dark to light, once an even slope is taken away, in the quietest tenth of the squares: the noise; 0 of what was drawn. */
+  readonly quiet: number
   /** Levels from dark to light around what stands out, but for its strongest tenth. */
   readonly contrast: number
   /** Of the contrast around it, how much the sharpest edges cross within two pixels, in the least sharp direction. */
@@ -60,6 +62,7 @@ export function measurePicture(glance: Glance): Measures {
   const contrast = takeShare([...ranges].sort(ascending), 0.9)
   return {
     visible: standing.length / Math.max(1, grid.squares.length),
+    quiet,
     contrast,
     sharpness: measureSharpness({ grey: glance.grey, grid }, standing, {
       ranges,

@@ -31,8 +31,10 @@ export type OpenPdf = {
    * @returns the letters that are in no font here
    */
   readonly supplyLetters: (pages: readonly number[]) => readonly MissingLetter[]
+  /** Whether a page is a picture or several, and nothing else: a scan, a photograph. */
+  readonly isPicture: (page: number) => boolean
   /** The whole document written anew: each object once, decrypted, none in an object stream. Undefined: it cannot be. */
-  readonly writeAnew: () => Uint8Array | undefined
+  readonly writeAnew: () => Buffer | undefined
 }
 
 /**
@@ -90,6 +92,7 @@ export async function openPdf(bytes: Uint8Array): Promise<OpenPdf | 'locked' | '
         return supply()
       })
     },
+    isPicture: (index) => withPage(pdfium, drawn.document, index, (page) => hasOnlyPictures(pdfium, page)) ?? false,
     writeAnew: () => writeAnew(pdfium, document),
   }
 }
@@ -127,6 +130,17 @@ function withPage<Result>(pdfium: Pdfium, document: number, index: number, use: 
   }
 }
 
+/** FPDF_PAGEOBJ_IMAGE. What is typed on a scan is an annotation. */
+function hasOnlyPictures(pdfium: Pdfium, page: number): boolean {
+  const image = 3
+  const count = pdfium.call('FPDFPage_CountObjects', page)
+  if (count === 0 || pdfium.call('FPDFPage_GetAnnotCount', page) > 0) return false
+  for (let index = 0; index < count; index++) {
+    if (pdfium.call('FPDFPageObj_GetType', pdfium.call('FPDFPage_GetObject', page, index)) !== image) return false
+  }
+  return true
+}
+
 function drawPage(pdfium: Pdfium, page: number, form: number, width: number, height: number): Pixels {
   const length = width * height * 4
   const start = pdfium.allocate(length)
@@ -147,7 +161,7 @@ function drawPage(pdfium: Pdfium, page: number, form: number, width: number, hei
 }
 
 /** FPDF_FILEWRITE: a version, and a function that takes itself, an address and a length, and answers 1 when it took them. */
-function writeAnew(pdfium: Pdfium, document: number): Uint8Array | undefined {
+function writeAnew(pdfium: Pdfium, document: number): Buffer | undefined {
   const parts: Uint8Array[] = []
   const take = (_self: number, start: number, length: number) => {
     parts.push(pdfium.memory().slice(start, start + length))

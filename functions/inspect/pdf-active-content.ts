@@ -109,6 +109,9 @@ function* lookAt(
       .filter(isName)
       .map(({ name }) => name)
   for (const name of names('S')) yield* oneOf(actions, name)
+  // What is shown in the place of a stand-in: a page of another file (8.10.4), or a picture of a print shop's.
+  if (resolve(dictionary.get('Ref')).some((file) => isDictionary(file) && file.has('F'))) yield 'otherFile'
+  if (resolve(dictionary.get('OPI')).some(isDictionary)) yield 'otherFile'
   // A thread of this file is as harmless as a page of it (table 209).
   if (names('S').includes('Thread') && dictionary.has('F')) yield 'otherFile'
   // An element of the structure tree has a type of its own in /S, which is free.

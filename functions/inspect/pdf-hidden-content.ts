@@ -1,8 +1,8 @@
 // What a PDF file holds besides the PDF: before its header, behind its end, in a stream that is another file.
 import { constants, inflateSync } from 'node:zlib'
-import { recogniseContent } from './hidden-content.ts'
+import { recogniseContent, recogniseStart } from './hidden-content.ts'
 import { findReachable, type PdfObjects } from './pdf-objects.ts'
-import { isDictionary, isName, isReference, isSpace, visitDictionaries } from './pdf-values.ts'
+import { isDictionary, isName, isReference, isSpace, type PdfValue, visitDictionaries } from './pdf-values.ts'
 
 const bytesOf = (text: string) => Buffer.from(text, 'latin1')
 
@@ -29,17 +29,44 @@ export function findHiddenContent(bytes: Buffer, objects: PdfObjects): string | 
   const end = bytes.lastIndexOf('%%EOF')
   const before = bytes.subarray(0, Math.max(0, header))
   const behind = bytes.subarray(end < 0 ? bytes.length : end + 5)
+  // A later mark of the end may be forged: what has no cross references is no update.
+  const trueEnd = bytes.indexOf('%%EOF', Math.max(0, bytes.lastIndexOf('startxref')))
+  const behindTrueEnd = bytes.subarray(trueEnd < 0 ? bytes.length : trueEnd + 5)
   const attached = findAttached(objects)
   return (
+    recogniseStart(bytes) ??
     recogniseOutside(before) ??
-    recogniseOutside(behind) ??
+    recogniseOutside(behindTrueEnd) ??
     recogniseUnknown(before, behind) ??
     (holdsAnotherPdf(bytes) ? 'another PDF' : undefined) ??
     // An attached archive is one of these as well.
     (attached.size > 0 ? undefined : findZip(bytes)) ??
     findAnywhere(bytes) ??
+    recogniseGaps(bytes) ??
     recogniseStreams(bytes, objects, attached)
   )
+}
+
+/** @returns as `findHiddenContent`, of what could be read only once the document was decrypted */
+export const findDecrypted = (bytes: Buffer, objects: PdfObjects): string | undefined =>
+  recogniseStreams(bytes, objects, findAttached(objects))
+
+/** Comments are short: a version, the name of a program. */
+const longestGap = 64 * 1024
+
+/**
+ * Between its objects, in comments: servers run PHP, and browsers pages, wherever they find them, so a file of two types has one
+ * there. What an object says is another matter: letters speak of scripts, and annotations are written in tags.
+ */
+function recogniseGaps(bytes: Buffer): string | undefined {
+  for (let end = bytes.indexOf('%PDF-') + 5; end >= 5; end = bytes.indexOf('endobj', end + 6)) {
+    const next = bytes.indexOf(' obj', end)
+    const gap = bytes.subarray(end, Math.min(next < 0 ? bytes.length : next, end + longestGap))
+    // Most are a line end and a number.
+    const found = gap.includes(0x25) ? recogniseContent(gap) : undefined
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 /** What is no part of the PDF: white space, zeros and the lines that mail and printers add are no matter. */
@@ -67,7 +94,10 @@ function recogniseUnknown(before: Buffer, behind: Buffer): string | undefined {
 function recogniseBeginning(bytes: Buffer): string | undefined {
   if (isWindowsProgram(bytes)) return 'a program'
   if (page.test(bytes.toString('latin1', 0, 256))) return 'a web page'
-  return beginnings.find(([beginning]) => bytes.subarray(0, beginning.length).equals(beginning))?.[1]
+  return (
+    beginnings.find(([beginning]) => bytes.subarray(0, beginning.length).equals(beginning))?.[1] ??
+    recogniseStart(bytes)
+  )
 }
 
 /**
@@ -125,10 +155,7 @@ function recogniseStreams(bytes: Buffer, objects: PdfObjects, attached: Readonly
   for (const { number, value, streamStart } of objects.all) {
     if (streamStart === undefined || !isDictionary(value) || attached.has(number)) continue
     const raw = bytes.subarray(streamStart, streamStart + 4096)
-    const filter = value.get('Filter') ?? null
-    const first = Array.isArray(filter) ? (filter[0] ?? null) : filter
-    const isFlate = isName(first) && /^(FlateDecode|Fl)$/.test(first.name)
-    const name = recogniseBeginning(isFlate ? inflateBeginning(raw) : raw)
+    const name = recogniseBeginning(decodeBeginning(raw, value.get('Filter')))
     if (name !== undefined) return name
   }
   return undefined
@@ -146,6 +173,45 @@ function findAttached(objects: PdfObjects): ReadonlySet<number> {
     })
   }
   return numbers
+}
+
+/** What a stream begins with, once its filters are taken off (7.4); empty where one is of another kind: of pictures, mostly. */
+function decodeBeginning(raw: Buffer, filter: PdfValue | undefined): Buffer {
+  const filters = Array.isArray(filter) ? filter : isName(filter) ? [filter] : []
+  return filters.slice(0, mostFilters).reduce<Buffer>((bytes, each) => {
+    const decode = isName(each) ? decoders.get(each.name) : undefined
+    return decode?.(bytes) ?? Buffer.alloc(0)
+  }, raw)
+}
+
+const mostFilters = 4
+
+const decoders = new Map([
+  ['FlateDecode', inflateBeginning],
+  ['Fl', inflateBeginning],
+  ['ASCIIHexDecode', readHex],
+  ['AHx', readHex],
+  ['ASCII85Decode', readAscii85],
+  ['A85', readAscii85],
+])
+
+function readHex(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.toString('latin1').replace(/>[\s\S]*|[^0-9a-f]/gi, ''), 'hex')
+}
+
+/** Five digits of base 85 for four bytes, `z` for four zeros; a shorter last group is for one byte less than it has digits (7.4.3). */
+function readAscii85(bytes: Buffer): Buffer {
+  const text = bytes
+    .toString('latin1')
+    .replace(/~[\s\S]*|[^!-uz]/g, '')
+    .replaceAll('z', '!!!!!')
+  const decoded = Buffer.alloc(Math.ceil(text.length / 5) * 4)
+  for (let at = 0; at < text.length; at += 5) {
+    const digits = text.slice(at, at + 5).padEnd(5, 'u')
+    const value = [...digits].reduce((sum, digit) => sum * 85 + digit.charCodeAt(0) - 0x21, 0)
+    decoded.writeUInt32BE(value % 2 ** 32, (at / 5) * 4)
+  }
+  return decoded.subarray(0, Math.floor((text.length * 4) / 5))
 }
 
 function inflateBeginning(raw: Buffer): Buffer {

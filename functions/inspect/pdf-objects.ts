@@ -55,7 +55,7 @@ export function findObjects(input: Uint8Array): PdfObjects {
     read += cursor.at - start
     if (read > maximumOverlap * bytes.length) throw new TooComplex('expected objects that do not overlap')
     if (object.streamStart === undefined || !isDictionary(object.value)) continue
-    if (!hasName(object.value, 'Type', 'ObjStm')) continue
+    if (!isObjectStream(object.value)) continue
     const content = readStream(bytes, object.streamStart, object.value, maximumInflated - inflated)
     inflated += content.isInflated ? content.bytes.length : 0
     for (const inner of readObjectStream(content.bytes, object.value, budget)) all.push(inner)
@@ -95,6 +95,10 @@ function hasName(dictionary: PdfDictionary, key: string, name: string): boolean 
   const value = dictionary.get(key)
   return isName(value) && value.name === name
 }
+
+/** Some viewers ask for its type, others only for what they need to read it. */
+const isObjectStream = (value: PdfDictionary) =>
+  hasName(value, 'Type', 'ObjStm') || (value.has('N') && value.has('First'))
 
 /** Every `obj` that has a number and a generation before it, wherever it is. */
 function* findHeaders(bytes: Buffer): Generator<{ number: number; cursor: Cursor }> {

@@ -1,5 +1,8 @@
 // The pages of a PDF: that there are some, that they have a size, that one of them shows something.
 import type { Finding } from './check.ts'
+import { glanceAt } from './decode-picture.ts'
+import { judgeBlankness } from './judge-picture.ts'
+import { measurePicture } from './measure-picture.ts'
 import type { MissingLetter, OpenPdf, PageSize, Pixels } from './open-pdf.ts'
 import { findForeignFonts } from './pdf-fonts.ts'
 import type { PdfObjects } from './pdf-objects.ts'
@@ -15,6 +18,8 @@ const maximumSide = 8192
 
 /** Levels of 256 between what is drawn and what it is drawn on: faint print is above, the grain of a scanner is not. */
 const step = 12
+/** Levels of 256: less is what rounding leaves. */
+const leastNoise = 0.5
 const readBrightness = (bytes: Uint8Array, at: number) =>
   ((bytes[at] ?? 0) + 2 * (bytes[at + 1] ?? 0) + (bytes[at + 2] ?? 0)) / 4
 
@@ -85,21 +90,32 @@ export function checkLetters(document: OpenPdf, objects: PdfObjects | undefined)
   return isLost ? [{ code: 'missing_fonts' }] : []
 }
 
-export function checkBlankness(document: OpenPdf): readonly Finding[] {
-  const showsSomething = measurePages(document).some(({ index, size }) => {
+export async function checkBlankness(document: OpenPdf): Promise<readonly Finding[]> {
+  for (const { index, size } of measurePages(document)) {
     const { width, height } = toPixels(size, glancePixels)
     const pixels = document.draw(index, width, height)
-    return pixels !== undefined && isMarked(pixels)
-  })
-  return showsSomething
-    ? []
-    : [
-        {
-          code: 'blank',
-          message:
-            'No page of the PDF shows anything. Check which file you chose, or scan or export the document again.',
-        },
-      ]
+    if (pixels === undefined || !isMarked(pixels)) continue
+    // A word is a page; of a scan, marks may be dust, holes and the edge of the glass.
+    if (!document.isPicture(index) || !(await isBlankPicture(pixels))) return []
+  }
+  return [
+    {
+      code: 'blank',
+      message: 'No page of the PDF shows anything. Check which file you chose, or scan or export the document again.',
+    },
+  ]
+}
+
+/**
+ * As a picture is that comes without a PDF around it, if paper was photographed or scanned: of what was drawn, as copies are that
+ * are kept of pages, each mark was meant.
+ */
+async function isBlankPicture({ width, height, bytes }: Pixels): Promise<boolean> {
+  const grey = new Uint8Array(width * height)
+  for (let at = 0; at < grey.length; at++) grey[at] = readBrightness(bytes, at * 4)
+  const glance = await glanceAt({ width, height, channels: 1, bytes: grey })
+  const measures = measurePicture(glance)
+  return measures.quiet >= leastNoise && judgeBlankness(measures).length > 0
 }
 
 /** In whole pixels of about that many in all, and at least one on each side. */
@@ -138,12 +154,15 @@ function isMissing({ width, height, bytes }: Pixels, letter: MissingLetter, isNa
 function isMarked({ width, height, bytes }: Pixels): boolean {
   const enough = 24
   let edges = 0
-  const brightness = (at: number) => readBrightness(bytes, at)
   for (let y = 1; y < height; y++) {
     for (let x = 1; x < width; x++) {
       const at = (y * width + x) * 4
-      const value = brightness(at)
-      if (Math.abs(value - brightness(at - 4)) < step && Math.abs(value - brightness(at - width * 4)) < step) continue
+      const value = readBrightness(bytes, at)
+      if (
+        Math.abs(value - readBrightness(bytes, at - 4)) < step &&
+        Math.abs(value - readBrightness(bytes, at - width * 4)) < step
+      )
+        continue
       if (++edges >= enough) return true
     }
   }

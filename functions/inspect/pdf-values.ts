@@ -126,6 +126,9 @@ function readDictionary(cursor: Cursor, budget: Budget, depth: number): PdfDicti
       if (!skipUnknown(cursor)) return entries
     } else if (isName(key)) {
       const value = readValue(cursor, budget, depth + 1)
+      const earlier = entries.get(key.name)
+      // Viewers differ in which of two values counts: the first stays, under a name that nobody writes.
+      if (earlier !== undefined) entries.set(`${key.name}\0`, earlier)
       if (value !== undefined) entries.set(key.name, value)
     }
   }

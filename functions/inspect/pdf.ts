@@ -4,7 +4,7 @@ import { makeCleanPdf } from './clean-pdf.ts'
 import { type OpenPdf, openPdf } from './open-pdf.ts'
 import { MemoryExceeded } from './open-pdfium.ts'
 import { type ActiveContent, activeContent, findActiveContent } from './pdf-active-content.ts'
-import { findHiddenContent } from './pdf-hidden-content.ts'
+import { findDecrypted, findHiddenContent } from './pdf-hidden-content.ts'
 import { findObjects, type PdfObjects } from './pdf-objects.ts'
 import { checkBlankness, checkLetters, checkPages } from './pdf-pages.ts'
 import { hasHeader, isTruncated, lacksParts } from './pdf-structure.ts'
@@ -26,16 +26,23 @@ export function examinePdf(input: Uint8Array): Examination {
     if (document === undefined) throw new Error('expected the encryption to be checked first')
     return document
   }
-  let rewritten: { readonly objects: PdfObjects | undefined } | undefined
+  let rewritten: { readonly bytes?: Buffer; readonly objects: PdfObjects | undefined } | undefined
   /** The objects as PDFium sees them: none of an earlier revision, decrypted, none in an object stream. */
   const getRewritten = (): PdfObjects | undefined => {
     if (rewritten === undefined) {
       // What cannot be written or read is told once, by the check that asked first.
       rewritten = { objects: undefined }
       const anew = getDocument().writeAnew()
-      rewritten = { objects: anew && findObjects(anew) }
+      if (anew) rewritten = { bytes: anew, objects: findObjects(anew) }
     }
     return rewritten.objects
+  }
+  const checkHiddenContent = (): readonly Finding[] => {
+    const { objects, document } = getOpened()
+    const decrypted = document?.isEncrypted ? getRewritten() : undefined
+    const found =
+      findHiddenContent(bytes, objects) ?? (decrypted && rewritten?.bytes && findDecrypted(rewritten.bytes, decrypted))
+    return describeHiddenContent(found)
   }
   const checkStructure = async (): Promise<readonly Finding[]> => {
     if (!hasHeader(bytes)) return [{ code: 'undecodable_pdf' }]
@@ -49,7 +56,7 @@ export function examinePdf(input: Uint8Array): Examination {
   return {
     checks: [
       bound('structure', true, checkStructure),
-      bound('hidden_content', false, () => checkHiddenContent(bytes, getOpened())),
+      bound('hidden_content', false, checkHiddenContent),
       bound('encryption', true, () => (getOpened().document === undefined ? [{ code: 'password_protected' }] : [])),
       bound('active_content', false, () => checkActiveContent(getOpened().objects, getDocument(), getRewritten())),
       bound('pages', true, () => checkPages(getDocument(), getRewritten())),
@@ -81,8 +88,7 @@ function bound(name: string, isGate: boolean, run: Check['run']): Check {
   }
 }
 
-function checkHiddenContent(bytes: Buffer, { objects }: Opened): readonly Finding[] {
-  const name = findHiddenContent(bytes, objects)
+function describeHiddenContent(name: string | undefined): readonly Finding[] {
   if (name === undefined) return []
   const message = `Besides the document, the PDF file holds ${name}. Print it to a new PDF, and upload that.`
   return [{ code: 'hidden_content', message }]

