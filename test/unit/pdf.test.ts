@@ -794,6 +794,7 @@ describe('whatever the bytes', () => {
             'too_small',
             'missing_fonts',
             'too_complex',
+            'missing_fonts',
             'blank',
           ]
           for (const code of codes) expect(possible).toContain(code)
