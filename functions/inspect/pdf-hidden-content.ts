@@ -59,12 +59,14 @@ const longestGap = 64 * 1024
  * there. What an object says is another matter: letters speak of scripts, and annotations are written in tags.
  */
 function recogniseGaps(bytes: Buffer): string | undefined {
-  for (let end = bytes.indexOf('%PDF-') + 5; end >= 5; end = bytes.indexOf('endobj', end + 6)) {
-    const next = bytes.indexOf(' obj', end)
-    const gap = bytes.subarray(end, Math.min(next < 0 ? bytes.length : next, end + longestGap))
+  for (let start = bytes.indexOf('%PDF-') + 5; start >= 5; start = bytes.indexOf('endobj', start)) {
+    const next = bytes.indexOf(' obj', start)
+    const end = next < 0 ? bytes.length : next
+    const gap = bytes.subarray(start, Math.min(end, start + longestGap))
     // Most are a line end and a number.
     const found = gap.includes(0x25) ? recogniseContent(gap) : undefined
     if (found !== undefined) return found
+    start = end
   }
   return undefined
 }

@@ -116,6 +116,7 @@ function readArray(cursor: Cursor, budget: Budget, depth: number): PdfValue[] {
 
 function readDictionary(cursor: Cursor, budget: Budget, depth: number): PdfDictionary {
   const entries = new Map<string, PdfValue>()
+  const replaced: PdfValue[] = []
   while (true) {
     const key = readValue(cursor, budget, depth + 1)
     if (key === undefined) {
@@ -127,8 +128,8 @@ function readDictionary(cursor: Cursor, budget: Budget, depth: number): PdfDicti
     } else if (isName(key)) {
       const value = readValue(cursor, budget, depth + 1)
       const earlier = entries.get(key.name)
-      // Viewers differ in which of two values counts: the first stays, under a name that nobody writes.
-      if (earlier !== undefined) entries.set(`${key.name}\0`, earlier)
+      // Viewers differ in which of the values of one name counts: all stay, under a name that nobody writes.
+      if (earlier !== undefined && replaced.push(earlier) === 1) entries.set('\0', replaced)
       if (value !== undefined) entries.set(key.name, value)
     }
   }

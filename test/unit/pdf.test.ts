@@ -113,6 +113,16 @@ describe('a PDF that passes', () => {
       'with a header before its revision',
       () => revise(Buffer.concat([makePdf(), Buffer.from('%PDF-1.7\n')]), { 6: 'null' }),
     ],
+    [
+      'that says many times that an object ends',
+      () =>
+        Buffer.from(
+          makePdf()
+            .toString('latin1')
+            .replace('xref\n', `${'endobj %\n'.repeat(100_000)}xref\n`),
+          'latin1',
+        ),
+    ],
     ['that a download wrote twice', () => Buffer.concat([makePdf(), makePdf()])],
     [
       'with a reference that leads to itself',
@@ -302,6 +312,12 @@ describe('active content', () => {
       'a script',
       'of the first of two entries of one name',
       () => makePdf(makeObjects({ catalog: `/OpenAction ${script} /OpenAction [3 0 R /Fit]` })),
+    ],
+    [
+      'a script',
+      'of the first of three entries of one name',
+      () =>
+        makePdf(makeObjects({ catalog: `/OpenAction ${script} /OpenAction [3 0 R /Fit] /OpenAction [3 0 R /Fit]` })),
     ],
     ['a script', 'in an object stream that has no type', () => packed('<< /N 1 /First 4 >>', `7 0 ${script}`)],
     [

@@ -26,5 +26,5 @@ async function hashRules(): Promise<string> {
 }
 
 it('the rules are those of their version: raise rulesVersion when a document could be judged otherwise, then run this with -u', async () => {
-  expect(`version ${rulesVersion}: ${await hashRules()}`).toMatchInlineSnapshot(`"version 12: f5d4160a18992373"`)
+  expect(`version ${rulesVersion}: ${await hashRules()}`).toMatchInlineSnapshot(`"version 13: 2043bb75858faab2"`)
 })
