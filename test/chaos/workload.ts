@@ -39,7 +39,7 @@ const networks: readonly Network[] = ['ethereum', 'bitcoin', 'tron']
 const cutEvery = 25
 /** One user in 5 posts another document instead of the same one. */
 const otherEvery = 5
-/** One user in 9 uploads by a form; of those whose second post comes later, since it would wait for the first to be read. */
+/** One user in 9 uploads by a form. */
 const formEvery = 9
 
 function makeUpload(user: Pick<Upload, 'userId' | 'network' | 'kind' | 'way'>, text: string): Upload {
@@ -82,6 +82,8 @@ export function startWorkload(options: {
   const agent = new Agent({ keepAlive: true, maxSockets: options.clients })
   const acceptances: Acceptance[] = []
   const refusals = new Map<string, number>()
+  /** Verifications whose document is known to be with S3: it is not sent there again. */
+  const uploaded = new Set<string>()
   const rest = [...uploads]
   const milestones: { readonly count: number; readonly resolve: () => void }[] = []
   const tellMilestones = (isOver: boolean) => {
@@ -90,7 +92,7 @@ export function startWorkload(options: {
 
   async function post(upload: Upload): Promise<void> {
     for (let attempt = 1; Date.now() < deadline && !signal.aborted; attempt++) {
-      const answer = await postOnce(agent, apiUrl, token, upload)
+      const answer = await postOnce({ agent, apiUrl, token, uploaded }, upload)
       if ('verificationId' in answer) {
         acceptances.push({ upload, verificationId: answer.verificationId, at: Date.now() })
         tellMilestones(false)
@@ -124,8 +126,10 @@ export function startWorkload(options: {
 
 type PostAnswer = { readonly verificationId: string; readonly form?: UploadForm } | { readonly refusal: string }
 
-async function postOnce(agent: Agent, apiUrl: string, token: string, upload: Upload): Promise<PostAnswer> {
-  const { userId, network, document, way } = upload
+async function postOnce(
+  { agent, apiUrl, token, uploaded }: { agent: Agent; apiUrl: string; token: string; uploaded: Set<string> },
+  { userId, network, document, way }: Upload,
+): Promise<PostAnswer> {
   const user = { user_id: userId, network }
   if (way === 'inline') {
     const body = { ...user, document: Buffer.from(document).toString('base64') }
@@ -133,10 +137,12 @@ async function postOnce(agent: Agent, apiUrl: string, token: string, upload: Upl
   }
   const body = { ...user, content_type: 'image/png', size: document.length }
   const answer = await send(agent, `${apiUrl}/verify/uploads`, token, body)
-  if (!('form' in answer) || answer.form === undefined) return answer
+  if (!('form' in answer) || answer.form === undefined || uploaded.has(answer.verificationId)) return answer
   // What S3 did not take is uploaded by another form, of the same verification.
   const taken = await uploadDocument(answer.form, document).catch(() => ({ status: 0 }))
-  return taken.status === 204 ? answer : { refusal: taken.status === 0 ? 'no answer' : `${taken.status} of S3` }
+  if (taken.status !== 204) return { refusal: taken.status === 0 ? 'no answer' : `${taken.status} of S3` }
+  uploaded.add(answer.verificationId)
+  return answer
 }
 
 function send(agent: Agent, url: string, token: string, body: object): Promise<PostAnswer> {
