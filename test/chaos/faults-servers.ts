@@ -216,8 +216,8 @@ export const serverFaults: readonly Fault[] = [
     documents: some,
     inject: ({ stack }) => freezePostgres(stack),
   },
-  { name: 'postgres-connections-cut', documents: many, inject: cutConnections },
-  { name: 'postgres-connections-used-up', documents: many, inject: useUpConnections },
+  { name: 'postgres-connections-cut', documents: some, inject: cutConnections },
+  { name: 'postgres-connections-used-up', documents: some, inject: useUpConnections },
   { name: 'postgres-disk-full', documents: many, inject: fillDisk },
   {
     name: 'emulator-killed',

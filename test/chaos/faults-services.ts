@@ -1,6 +1,6 @@
 // Faults of KMS and S3, by the proxy that the functions call them through.
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Fault, type FaultContext, many, some } from './fault.ts'
+import { type Fault, type FaultContext, some } from './fault.ts'
 import { type Misbehaviour, refusal, type Service, slowDown } from './fault-proxy.ts'
 import { kill } from './stack.ts'
 import { planUploads, startWorkload } from './workload.ts'
@@ -57,7 +57,7 @@ export const serviceFaults: readonly Fault[] = [
   },
   {
     name: 's3-failing',
-    documents: many,
+    documents: some,
     inject: (context) => misbehave(context, 's3', slowDown, { milliseconds: 20_000 }),
   },
   {
