@@ -84,8 +84,8 @@ const takeShare = (sorted: readonly number[], share: number) =>
 function readLevels({ bytes }: Pixels): (share: number) => number {
   const counts = new Uint32Array(256)
   for (let at = 0; at < bytes.length; at++) {
-    const level = bytes[at] ?? 0
-    counts[level] = (counts[level] ?? 0) + 1
+    const level = bytes[at] as number
+    counts[level] = (counts[level] as number) + 1
   }
   return (share) => {
     let left = share * bytes.length
@@ -112,7 +112,7 @@ function measureSquare({ width, bytes }: Pixels, left: number, top: number): Squ
   for (let row = 0, fromTop = 1 - squareSide; row < squareSide; row++, fromTop += 2) {
     const start = (top + row) * width + left
     for (let column = 0, fromLeft = 1 - squareSide; column < squareSide; column++, fromLeft += 2) {
-      const level = bytes[start + column] ?? 0
+      const level = bytes[start + column] as number
       if (level < lowest) lowest = level
       if (level > highest) highest = level
       all += level
@@ -125,7 +125,7 @@ function measureSquare({ width, bytes }: Pixels, left: number, top: number): Squ
     const start = (top + row) * width + left
     for (let column = 0, fromLeft = 1 - squareSide; column < squareSide; column++, fromLeft += 2) {
       const slope = across * fromLeft + down * fromTop
-      const rest = ((bytes[start + column] ?? 0) * pixelsInSquare - all) * slopeParts - slope
+      const rest = ((bytes[start + column] as number) * pixelsInSquare - all) * slopeParts - slope
       if (rest < deepest) deepest = rest
       if (rest > tallest) tallest = rest
     }
@@ -211,7 +211,7 @@ function findLargestStep(
   const distance = down * width + right
   for (let y = Math.max(top, -down); y < end; y++) {
     for (let here = y * width + left; here < y * width + last; here++) {
-      const step = (bytes[here + distance] ?? 0) - (bytes[here] ?? 0)
+      const step = (bytes[here + distance] as number) - (bytes[here] as number)
       if (step > largest) largest = step
       else if (-step > largest) largest = -step
     }

@@ -23,12 +23,14 @@ const beginnings: readonly (readonly [Buffer, string])[] = [
 const anywhere = [bytesOf('Rar!\x1a\x07'), bytesOf('7z\xbc\xaf\x27\x1c')]
 const page = /^\s*(<!doctype\s+html|<html|<head|<body|<script|<svg|<iframe|<\?php|<\?xml[^>]*\?>\s*<(html|svg))/i
 
-/** @returns what it is called to a person; undefined: nothing of the kind */
+/**
+ * @param bytes with a mark of its end: what has none is cut off
+ * @returns what it is called to a person; undefined: nothing of the kind
+ */
 export function findHiddenContent(bytes: Buffer, objects: PdfObjects): string | undefined {
   const header = bytes.subarray(0, 1024).indexOf('%PDF-')
-  const end = bytes.lastIndexOf('%%EOF')
   const before = bytes.subarray(0, Math.max(0, header))
-  const behind = bytes.subarray(end < 0 ? bytes.length : end + 5)
+  const behind = bytes.subarray(bytes.lastIndexOf('%%EOF') + 5)
   // A later mark of the end may be forged: what has no cross references is no update.
   const trueEnd = bytes.indexOf('%%EOF', Math.max(0, bytes.lastIndexOf('startxref')))
   const behindTrueEnd = bytes.subarray(trueEnd < 0 ? bytes.length : trueEnd + 5)

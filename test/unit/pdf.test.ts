@@ -146,6 +146,14 @@ describe('a PDF that passes', () => {
       () =>
         Buffer.concat([Buffer.from('\x1b%-12345X@PJL ENTER LANGUAGE=PDF\n'), makePdf(), Buffer.from('\x1b%-12345X')]),
     ],
+    [
+      'with a stream whose filter is none',
+      () => makePdf(makeObjects({ objects: [{ value: '<< /Filter [1] >>', stream: Buffer.from('x') }] })),
+    ],
+    [
+      'with a place of cross references that nothing ends',
+      () => Buffer.concat([makePdf(), Buffer.from('startxref\n')]),
+    ],
     ['with zeros behind its end', () => Buffer.concat([makePdf(), Buffer.alloc(4096)])],
     [
       'with faint print',

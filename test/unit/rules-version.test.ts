@@ -26,5 +26,5 @@ async function hashRules(): Promise<string> {
 }
 
 it('the rules are those of their version: raise rulesVersion when a document could be judged otherwise, then run this with -u', async () => {
-  expect(`version ${rulesVersion}: ${await hashRules()}`).toMatchInlineSnapshot(`"version 13: 2043bb75858faab2"`)
+  expect(`version ${rulesVersion}: ${await hashRules()}`).toMatchInlineSnapshot(`"version 13: 1d90fe9112f274c0"`)
 })
