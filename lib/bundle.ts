@@ -159,7 +159,10 @@ async function copyInspectFiles(root: string, folder: string, machine: Machine):
   }
 }
 
-/** Those of `functions/inspect/substitute-fonts.ts`, of which the packages have all weights. */
+/**
+ * Those of `functions/inspect/substitute-fonts.ts`, of which the packages have all weights. Named here again, since nothing but types
+ * comes from functions: the bundle's test has a name drawn with each.
+ */
 const fonts = [
   ['@embedpdf/fonts-latin', 'fonts/NotoSans-Regular.ttf'],
   ['@embedpdf/fonts-jp', 'fonts/NotoSansJP-Regular.otf'],
